@@ -1,0 +1,47 @@
+# Everything a newcomer needs: Python >= 3.11 with pip, and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak clean
+
+help:
+	@echo "make demo   run a queue of simulated plans, from nothing to its history"
+	@echo "make test   check and test everything"
+	@echo "make check  format, lint, types and import contracts only"
+	@echo "make bench  measure speed and memory"
+	@echo "make soak   long campaigns: random operations, kills, outages"
+	@echo "make clean  remove what the other targets made"
+
+$(VENV)/runtime.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/runtime.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@
+
+demo: $(VENV)/runtime.stamp
+	$(BIN)/python -m qs_jupyter demo
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m tests.benchmarks
+
+soak: $(VENV)/test.stamp
+	$(BIN)/python -m pytest tests/soak -p no:cacheprovider --timeout 3600
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -1,0 +1,35 @@
+"""The interactive shell of the worker: an exit typed in a console leaves the worker alone.
+
+Hooks into ipykernel 7.4 (``zmqshell.ZMQInteractiveShell``): ``ask_exit``, ``payload_manager``;
+``builtins.input`` and ``getpass.getpass`` are what ``ipkernel.IPythonKernel`` saves before a
+cell and restores after it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import getpass
+from typing import Any, NoReturn
+
+from ipykernel.zmqshell import ZMQInteractiveShell
+
+
+class WorkerShell(ZMQInteractiveShell):  # type: ignore[misc]
+    """The shell in which startup code, plans and cells live."""
+
+    def ask_exit(self) -> None:
+        """Send the console away and keep the kernel."""
+        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": True})
+
+
+def refuse_input() -> None:
+    """Let ``input()`` fail at once wherever no client is there to answer.
+
+    A cell brings its own ``input``, which asks the client that sent it.
+    """
+    builtins.input = _refused
+    getpass.getpass = _refused
+
+
+def _refused(*_args: Any, **_kwargs: Any) -> NoReturn:
+    raise EOFError("input() has nobody to ask: this code was started by the queue server")

@@ -1,0 +1,145 @@
+"""Functions and scripts: in the main thread, or in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from qs_kernel_worker import plain_data, plan_call, scripts
+from qs_kernel_worker.lists import Lists
+from qs_kernel_worker.messages import FunctionJob, JobDone, ScriptJob, TaskStarted
+from qs_kernel_worker.outbox import Outbox
+from qs_kernel_worker.results import describe_error, short_repr
+from qs_kernel_worker.run_engine import RunEngineControl
+
+logger = logging.getLogger(__name__)
+
+Task = FunctionJob | ScriptJob
+
+
+class Tasks:
+    """Runs functions and scripts with the user's namespace."""
+
+    def __init__(
+        self, shell: Any, engine: RunEngineControl, lists: Lists, script_root: str | None
+    ) -> None:
+        self._shell = shell
+        self._engine = engine
+        self._lists = lists
+        self._script_root = script_root
+
+    def run(self, job: Task) -> JobDone:
+        """Run a function or a script; whatever it raises is told, never raised."""
+        time_start = time.time()
+        kind = "function" if isinstance(job, FunctionJob) else "script"
+        value, msg, traceback = None, "", ""
+        try:
+            if isinstance(job, FunctionJob):
+                value = self._call(job)
+            else:
+                self._execute(job)
+            problem = plain_data.json_problem(value)
+            if problem is not None:
+                msg = f"Task result can not be serialized as JSON: {problem}"
+        except BaseException as error:  # noqa: BLE001 - SystemExit fails the task, not the worker
+            text = describe_error(error)
+            msg, traceback, problem = text.msg, text.traceback, "raised"
+        is_good = problem is None
+        return JobDone(
+            uid=job.uid,
+            kind=kind,
+            outcome="completed" if is_good else "failed",
+            msg=msg,
+            traceback=traceback,
+            time_start=time_start,
+            time_stop=time.time(),
+            return_value=value if is_good else None,
+            return_type=None if value is None else type(value).__name__,
+            return_repr=None if is_good or value is None else short_repr(value),
+        )
+
+    def _call(self, job: FunctionJob) -> Any:
+        function, args, kwargs = plan_call.prepare_function(job, self._shell.user_ns)
+        result = function(*args, **kwargs)
+        return self._wait_for(result) if inspect.iscoroutine(result) else result
+
+    def _wait_for(self, coroutine: Any) -> Any:
+        """Run a coroutine where the devices live: on the engine's loop, else on one of its own."""
+        loop = getattr(self._engine.engine, "loop", None)
+        if loop is None or not loop.is_running():
+            return asyncio.run(coroutine)
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def _execute(self, job: ScriptJob) -> None:
+        scripts.run_script(job, self._shell, self._script_root)
+        self._engine.refresh()
+        if job.update_lists:
+            self._lists.rebuild()
+
+
+class BackgroundTasks:
+    """Tasks in threads of their own, any number, also while a plan runs.
+
+    ``label`` sets, for the calling thread, whose output it writes; ``flush`` sends the output
+    on its way before the result follows.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        outbox: Outbox,
+        *,
+        label: Callable[[str], None],
+        flush: Callable[[], None],
+        loop: Callable[[], asyncio.AbstractEventLoop | None],
+    ) -> None:
+        self._tasks = tasks
+        self._outbox = outbox
+        self._label = label
+        self._flush = flush
+        self._loop = loop
+        self._threads: dict[str, threading.Thread] = {}
+
+    @property
+    def uids(self) -> list[str]:
+        """Uids of the tasks that are running."""
+        return list(self._threads)
+
+    def start(self, job: Task) -> None:
+        """Start a task and return at once."""
+        name = job.name if isinstance(job, FunctionJob) else "script"
+        thread = threading.Thread(
+            target=self._run, args=(job,), name=f"task {name} {job.uid[:8]}", daemon=True
+        )
+        self._threads[job.uid] = thread
+        self._outbox.append(TaskStarted(job.uid, name, time.time()))
+        thread.start()
+
+    def cancel(self, uid: str) -> None:
+        """Raise KeyboardInterrupt in the thread of a task, when it next runs Python code."""
+        thread = self._threads.get(uid)
+        if thread is None or thread.ident is None:
+            raise RuntimeError(f"No background task with uid {uid!r} is running")
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
+        )
+
+    def _run(self, job: Task) -> None:
+        self._label(job.uid)
+        asyncio.set_event_loop(self._loop())
+        done = self._tasks.run(job)
+        self._flush()
+        self._threads.pop(job.uid, None)
+        self._outbox.append(replace(done, background=True))

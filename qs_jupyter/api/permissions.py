@@ -1,0 +1,40 @@
+"""Permissions of user groups: read, replace, reload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.api.parameters import Flag, PermissionsMap
+from qs_jupyter.api.table import method
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+Reply = Mapping[str, Any]
+
+
+@method(reply={"user_group_permissions": {}}, phrases=("permissions get",))
+def permissions_get(manager: Manager) -> Reply:
+    """Return the permissions in force."""
+    return {"user_group_permissions": manager.permissions.data}
+
+
+@method(lock="queue", writes=True, phrases=("permissions set {permissions_file}",))
+async def permissions_set(manager: Manager, user_group_permissions: PermissionsMap) -> Reply:
+    """Replace the permissions; an invalid dictionary changes nothing."""
+    await manager.permissions.set(user_group_permissions)
+    await manager.commit()
+    return {}
+
+
+@method(lock="queue", writes=True, phrases=("permissions reload {restore_lists?}",))
+async def permissions_reload(
+    manager: Manager, restore_plans_devices: Flag = False, restore_permissions: Flag = True
+) -> Reply:
+    """Read the permissions from the file (or the store), and the lists file if asked."""
+    await manager.permissions.reload(from_file=restore_permissions)
+    if restore_plans_devices:
+        await manager.lists.load_file()
+    await manager.commit()
+    return {}

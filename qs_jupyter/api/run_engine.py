@@ -1,0 +1,58 @@
+"""The Run Engine: pause, resume, stop, abort, halt, runs, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.api.parameters import Option
+from qs_jupyter.api.table import method
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+Reply = Mapping[str, Any]
+
+
+@method(lock="environment", state_refused="", starts=True, phrases=("re pause {pause_option?}",))
+def re_pause(manager: Manager, option: Option = "deferred") -> Reply:
+    """Pause the running plan: ``deferred`` at its next checkpoint, ``immediate`` at once."""
+    return manager.runs.pause(option)
+
+
+@method(
+    lock="environment", writes=True, state_refused="", starts=True, phrases=("re resume",)
+)
+async def re_resume(manager: Manager) -> Reply:
+    """Go on with the paused plan."""
+    return await manager.runs.carry_on("resume")
+
+
+@method(lock="environment", state_refused="", starts=True, phrases=("re stop",))
+async def re_stop(manager: Manager) -> Reply:
+    """End the paused plan; what it measured counts as complete."""
+    return await manager.runs.carry_on("stop")
+
+
+@method(lock="environment", state_refused="", starts=True, phrases=("re abort",))
+async def re_abort(manager: Manager) -> Reply:
+    """End the paused plan and mark its runs as aborted."""
+    return await manager.runs.carry_on("abort")
+
+
+@method(lock="environment", state_refused="", starts=True, phrases=("re halt",))
+async def re_halt(manager: Manager) -> Reply:
+    """End the paused plan without its clean-up; the environment must be opened anew."""
+    return await manager.runs.carry_on("halt")
+
+
+@method(reply={"run_list": [], "run_list_uid": ""}, phrases=("re runs {run_option?}",))
+def re_runs(manager: Manager, option: Option = "active") -> Reply:
+    """Return the runs of the running plan: ``active`` (all), ``open`` or ``closed``."""
+    return manager.runs.listed(option)
+
+
+@method(reply={"re_metadata": {}}, phrases=("re metadata",))
+async def re_metadata(manager: Manager) -> Reply:
+    """Return the permitted part of ``RE.md``."""
+    return await manager.runs.metadata()

@@ -1,0 +1,1 @@
+"""Command lines, one a file, each a few lines over the floors below."""

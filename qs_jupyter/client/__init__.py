@@ -1,0 +1,1 @@
+"""The client library: one request and its reply, and the streams."""

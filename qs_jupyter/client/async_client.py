@@ -1,0 +1,103 @@
+"""One request and its reply, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+import zmq.asyncio
+
+from qs_jupyter.client.connection import CommunicationFailure, Connection, NoReply, checked
+
+
+class AsyncClient:
+    """Sends requests to a manager; like `Client`, with methods to be awaited.
+
+    Tasks of one event loop may share a client: their requests wait for each other.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        encoding: str | None = None,
+        public_key: str | None = None,
+        timeout_s: float = 2.0,
+        send_timeout_s: float = 0.5,
+    ) -> None:
+        self.connection = Connection.choose(
+            address, encoding, public_key, timeout_s=timeout_s, send_timeout_s=send_timeout_s
+        )
+        self._context = zmq.asyncio.Context.instance()
+        self._socket: zmq.asyncio.Socket | None = None
+        self._turn = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def request(
+        self, method: str, /, *, check: bool = False, **params: Any
+    ) -> dict[str, Any]:
+        """Call an API method and return its reply.
+
+        With ``check``, a refused request raises `RequestRefused`.
+
+        Raises
+        ------
+        CommunicationFailure
+            No reply came in time, or it cannot be read.
+        """
+        return checked(method, await self.call(method, params), check=check)
+
+    async def call(
+        self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Like `request`, with the parameters in a map and a time limit of its own."""
+        limit = self.connection.timeout_s if timeout_s is None else timeout_s
+        frame = self.connection.encode(method, params)
+        async with self._turn:
+            socket = self._open()
+            try:
+                async with asyncio.timeout(self.connection.send_timeout_s):
+                    await socket.send(frame)
+                async with asyncio.timeout(limit):
+                    answer = await socket.recv()
+            except TimeoutError:
+                self.close()
+                raise NoReply(self.connection.address, limit) from None
+            except zmq.ZMQError as error:
+                self.close()
+                raise CommunicationFailure(str(error)) from error
+            except BaseException:
+                # Cancelled: this socket would take the late reply for the next one.
+                self.close()
+                raise
+        return self.connection.decode(answer)
+
+    def close(self) -> None:
+        """Close the socket; the next request opens another one."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _open(self) -> zmq.asyncio.Socket:
+        if self._socket is None:
+            socket = self._context.socket(zmq.REQ)
+            try:
+                self.connection.prepare(socket)
+            except BaseException:
+                socket.close()
+                raise
+            self._socket = socket
+        return self._socket

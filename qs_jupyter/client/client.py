@@ -1,0 +1,101 @@
+"""One request and its reply, waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+
+from qs_jupyter.client.connection import CommunicationFailure, Connection, NoReply, checked
+
+
+class Client:
+    """Sends requests to a manager, one after the other, and waits for each reply.
+
+    What is not given is taken from the environment (``QSERVER_ZMQ_CONTROL_ADDRESS``,
+    ``QSERVER_ZMQ_ENCODING``, ``QSERVER_ZMQ_PUBLIC_KEY``). To be used by one thread at a time,
+    and closed at the end; a ``with`` statement does that. For asyncio there is
+    `qs_jupyter.client.async_client.AsyncClient`.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        encoding: str | None = None,
+        public_key: str | None = None,
+        timeout_s: float = 2.0,
+        send_timeout_s: float = 0.5,
+    ) -> None:
+        self.connection = Connection.choose(
+            address, encoding, public_key, timeout_s=timeout_s, send_timeout_s=send_timeout_s
+        )
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+        self._socket: zmq.Socket[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def request(self, method: str, /, *, check: bool = False, **params: Any) -> dict[str, Any]:
+        """Call an API method and return its reply.
+
+        With ``check``, a refused request raises `RequestRefused`; otherwise look at
+        ``success`` and ``msg`` of the reply.
+
+        Raises
+        ------
+        CommunicationFailure
+            No reply came in time, or it cannot be read.
+        """
+        return checked(method, self.call(method, params), check=check)
+
+    def call(
+        self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Like `request`, with the parameters in a map and a time limit of its own."""
+        limit = self.connection.timeout_s if timeout_s is None else timeout_s
+        frame = self.connection.encode(method, params)
+        socket = self._open()
+        try:
+            socket.send(frame)
+            socket.poll(round(limit * 1000))
+            answer = socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            self.close()
+            raise NoReply(self.connection.address, limit) from None
+        except zmq.ZMQError as error:
+            self.close()
+            raise CommunicationFailure(str(error)) from error
+        except BaseException:
+            # Also after an interrupt: this socket would take the late reply for the next one.
+            self.close()
+            raise
+        return self.connection.decode(answer)
+
+    def close(self) -> None:
+        """Close the socket; the next request opens another one."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _open(self) -> zmq.Socket[bytes]:
+        if self._socket is None:
+            socket = self._context.socket(zmq.REQ)
+            try:
+                socket.setsockopt(zmq.SNDTIMEO, round(self.connection.send_timeout_s * 1000))
+                self.connection.prepare(socket)
+            except BaseException:
+                socket.close()
+                raise
+            self._socket = socket
+        return self._socket

@@ -1,0 +1,1 @@
+"""What the manager asks of a kernel, and the kernels that answer."""

@@ -1,0 +1,139 @@
+"""The sockets between manager and worker: questions and answers, events, text."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qs_jupyter.errors import KernelFailure
+from qs_jupyter.kernel.connection import WorkerKernelManager
+from qs_jupyter.kernel.console import TEXT_TYPES, console_text
+from qs_jupyter.kernel.driver import ConsoleText
+from qs_kernel_worker.messages import EVENT_TYPE
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[dict[str, Any]], None]
+
+
+class Channels:
+    """Open sockets of one worker. Used from one event loop.
+
+    Sending goes through the asynchronous sockets only: a plain send on the same socket can
+    swallow the wake-up of a message that has just arrived.
+    """
+
+    def __init__(
+        self,
+        kernel: WorkerKernelManager,
+        on_event: Callable[[Mapping[str, Any]], None],
+        on_text: Callable[[ConsoleText], None],
+    ) -> None:
+        self._kernel = kernel
+        self._session = kernel.session
+        self._on_event = on_event
+        self._on_text = on_text
+        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._sockets = {
+            "shell": kernel.connect_shell(),
+            "control": kernel.connect_control(),
+            "iopub": kernel.connect_iopub(),
+        }
+        self.welcome = asyncio.Event()
+        self._readers = [
+            self._start_reader("shell", self._take_reply),
+            self._start_reader("control", self._take_reply),
+            self._start_reader("iopub", self._take_published),
+        ]
+
+    @property
+    def session(self) -> str:
+        """Id of the session by which the worker knows us."""
+        return str(self._session.session)
+
+    async def ask(
+        self, channel: str, msg_type: str, content: object, timeout_s: float
+    ) -> dict[str, Any]:
+        """Send a message and return the content of its reply.
+
+        Raises
+        ------
+        TimeoutError
+            No reply came in time.
+        KernelFailure
+            The worker died meanwhile.
+        """
+        message = self._session.msg(msg_type, content=json.dumps(content).encode())
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[message["header"]["msg_id"]] = answer
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._sockets[channel].send_multipart(self._session.serialize(message))
+                return await answer
+        finally:
+            self._waiting.pop(message["header"]["msg_id"], None)
+
+    async def ping(self, timeout_s: float) -> bool:
+        """Whether the heart of the process beats; it does so without Python's help."""
+        heart = self._kernel.connect_hb()
+        try:
+            await heart.send(b"ping")
+            return bool(await heart.poll(int(timeout_s * 1000)))
+        finally:
+            heart.close(linger=0)
+
+    def fail(self, cause: str) -> None:
+        """Let everybody who waits for a reply know that none will come."""
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(KernelFailure(cause))
+
+    async def close(self) -> None:
+        """Take what has arrived already, then close the sockets."""
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        iopub = self._sockets["iopub"]
+        while await iopub.poll(0):
+            self._handle(await iopub.recv_multipart(), self._take_published)
+        for socket in self._sockets.values():
+            socket.close(linger=0)
+
+    def _start_reader(self, channel: str, handler: Handler) -> asyncio.Task[None]:
+        return asyncio.create_task(self._read(channel, handler), name=f"worker {channel}")
+
+    async def _read(self, channel: str, handler: Handler) -> None:
+        socket = self._sockets[channel]
+        while True:
+            self._handle(await socket.recv_multipart(), handler)
+
+    def _handle(self, frames: list[bytes], handler: Handler) -> None:
+        try:
+            _, rest = self._session.feed_identities(frames)
+            handler(self._session.deserialize(rest, content=False))
+        except Exception:
+            logger.exception("A message of the worker was not understood and is left out")
+
+    def _take_reply(self, message: dict[str, Any]) -> None:
+        answer = self._waiting.get(message["parent_header"].get("msg_id", ""))
+        if answer is not None and not answer.done():
+            answer.set_result(json.loads(message["content"]))
+
+    def _take_published(self, message: dict[str, Any]) -> None:
+        msg_type = message["msg_type"]
+        if msg_type == EVENT_TYPE:
+            self._on_event(json.loads(message["content"]))
+        elif msg_type in TEXT_TYPES:
+            text = console_text(
+                msg_type,
+                json.loads(message["content"]),
+                message["parent_header"],
+                message["header"]["date"].timestamp(),
+            )
+            if text is not None:
+                self._on_text(text)
+        elif msg_type == "iopub_welcome":
+            self.welcome.set()

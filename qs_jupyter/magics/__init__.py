@@ -1,0 +1,1 @@
+"""Jupyter magics over the client library."""

@@ -1,0 +1,110 @@
+"""Opening, closing and destroying the environment.
+
+Each is a task beside the manager that ends with one event. Opening has two parts: the
+process answers within a few hundred milliseconds, and its startup code ends whenever it
+ends; in between the worker reports file by file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.errors import KernelFailure
+from qs_jupyter.model import events
+from qs_jupyter.model.state import Phase
+from qs_kernel_worker.messages import GetStatus, Opened, StartupProgress
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+logger = logging.getLogger(__name__)
+
+
+class EnvironmentLife:
+    """The tasks that change the environment; at most one runs."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start a worker; its startup report comes later."""
+        self._manager.opening_report = None
+        self._run(self._start(), "open environment")
+
+    def close(self) -> None:
+        """End the worker in order."""
+        self._run(self._end(forced=False), "close environment")
+
+    def kill(self) -> None:
+        """End the worker at once; an opening that is under way is given up."""
+        self._run(self._end(forced=True), "destroy environment")
+
+    def _run(self, work: Any, name: str) -> None:
+        earlier, self._task = self._task, None
+        self._task = self._manager.spawn(_after(earlier, work), name)
+
+    async def _start(self) -> None:
+        try:
+            await self._manager.driver.start()
+        except KernelFailure as failure:
+            logger.error("The worker could not be started: %s", failure)  # noqa: TRY400
+            self.failed(Opened(ok=False, msg=str(failure)))
+
+    async def _end(self, *, forced: bool) -> None:
+        driver = self._manager.driver
+        await (driver.kill() if forced else driver.shutdown())
+        self._manager.lists.generation = None
+        asked = self._manager.model.phase in (Phase.CLOSING, Phase.DESTROYING)
+        logger.info("RE environment is closed")
+        self._manager.handle(events.WorkerGone("RE Worker environment was closed", asked=asked))
+
+    def progress(self, event: StartupProgress) -> None:
+        """Tell the operator which startup file is being loaded."""
+        place = f"{event.index}/{event.total}"
+        if event.done:
+            logger.debug("Startup file '%s' (%s): %.2f s", event.file, place, event.seconds or 0.0)
+        else:
+            logger.debug("Loading startup file '%s' (%s) ...", event.file, place)
+
+    async def opened(self, event: Opened) -> None:
+        """Take the result of the startup code, and the lists when it went well."""
+        manager = self._manager
+        if not event.ok:
+            self.failed(event)
+            return
+        try:
+            await manager.lists.update_from_worker()
+            report = await manager.driver.request(GetStatus())
+        except KernelFailure as failure:
+            self.failed(Opened(ok=False, msg=str(failure)))
+            return
+        manager.opening_report = asdict(event)
+        for warning in event.report.get("warnings", []):
+            logger.warning("%s", warning)
+        for kind in ("plans", "devices"):
+            for name, reason in event.report.get(f"rejected_{kind}", {}).items():
+                logger.warning("Left out of the list of %s: '%s': %s", kind, name, reason)
+        logger.info("RE Environment is ready")
+        manager.handle(events.EnvironmentOpened(report.get("re_state")))
+        manager.spawn(manager.lists.save_file("ENVIRONMENT_OPEN"), "save lists")
+
+    def failed(self, event: Opened) -> None:
+        """Report a failed opening and get rid of the worker."""
+        self._manager.opening_report = asdict(event)
+        place = f" in '{event.file}', line {event.line}" if event.file else ""
+        logger.error("RE environment could not be opened%s: %s", place, event.msg)
+        if event.traceback:
+            logger.error("%s", event.traceback.rstrip())
+        self._manager.handle(events.EnvironmentFailed(event.msg))
+
+
+async def _after(earlier: asyncio.Task[None] | None, work: Any) -> None:
+    """Do ``work`` once an earlier task has been given up."""
+    if earlier is not None and not earlier.done() and earlier is not asyncio.current_task():
+        earlier.cancel()
+        await asyncio.gather(earlier, return_exceptions=True)
+    await work

@@ -1,0 +1,137 @@
+"""From the front of the queue to the worker, and tasks on their way there.
+
+A submission is "taken", "busy" or "unknown". Unknown counts as taken: the worker refuses a
+pair of uid and attempt that it has seen, and its death or the end of the job are reported
+in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.errors import KernelFailure, Refusal, WrongState
+from qs_jupyter.kernel.driver import WorkerBusyError
+from qs_jupyter.model import events
+from qs_jupyter.model.state import Running
+from qs_kernel_worker.messages import ContinueJob, Job, PlanJob, Request
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+logger = logging.getLogger(__name__)
+
+Action = Any
+
+
+class Submissions:
+    """Hands jobs to the worker and lets requests wait for the outcome."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._outcomes: dict[str, asyncio.Future[str | None]] = {}
+
+    def outcome(self, job_uid: str) -> asyncio.Future[str | None]:
+        """Return the future of a submission: None when taken, else why it was not."""
+        future = self._outcomes.get(job_uid)
+        if future is None:
+            future = asyncio.get_running_loop().create_future()
+            self._outcomes[job_uid] = future
+        return future
+
+    async def submit(self, job: Job) -> bool:
+        """Hand over a job and report what came of it; return whether it was taken."""
+        manager = self._manager
+        refused: str | None = None
+        try:
+            await manager.driver.submit(job)
+        except WorkerBusyError as busy:
+            refused = f"Failed to capture IPython kernel: {busy}"
+            manager.hold_autostart(True)
+            manager.handle(events.SubmissionRefused(job.uid, refused, busy=True))
+        except KernelFailure as failure:
+            # The worker may have taken it; its end or its death will be reported.
+            logger.warning("No word of the worker about a job: %s", failure)
+        if refused is None:
+            manager.handle(events.SubmissionTaken(job.uid))
+        self.resolve(job.uid, refused)
+        return refused is None
+
+    def resolve(self, job_uid: str, refused: str | None) -> None:
+        """Let whoever waits for a submission know its outcome."""
+        future = self._outcomes.pop(job_uid, None)
+        if future is not None and not future.done():
+            future.set_result(refused)
+
+    async def wait(self, job_uid: str, *, seconds: float = 1.5) -> None:
+        """Wait until a submission was taken, but not longer than a client would.
+
+        Raises
+        ------
+        WrongState
+            The worker refused the job; the text says who holds the kernel.
+        """
+        future = self.outcome(job_uid)
+        done, _ = await asyncio.wait([future], timeout=seconds)
+        if done and (refused := future.result()) is not None:
+            raise WrongState(refused)
+        if not done:
+            self._outcomes.pop(job_uid, None)
+
+
+async def submit_plan(manager: Manager, running: Running) -> None:
+    """Hand the running plan to the worker, unless it is no longer allowed."""
+    if manager.model.running is not running:
+        return
+    item = running.item
+    try:
+        call = manager.lists.catalogue.call(item.data, item.user_group)
+    except Refusal as refusal:
+        reason = f"Validation of plan parameters failed: {refusal}"
+        manager.handle(events.SubmissionRefused(running.job_uid, reason, busy=False))
+        manager.submissions.resolve(running.job_uid, None)
+        return
+    stamp = {
+        "queue_item_uid": item.uid,
+        "queue_user": item.data.get("user"),
+        "queue_user_group": item.data.get("user_group"),
+    }
+    job = PlanJob(
+        uid=running.job_uid,
+        attempt=running.attempt,
+        item_uid=item.uid,
+        name=item.name,
+        args=list(call.args),
+        kwargs=dict(call.kwargs),
+        convert={name: sorted(names) for name, names in call.convert.items()},
+        metadata={**stamp, **call.metadata},
+    )
+    logger.info("Starting the plan '%s' ...", item.name, extra={"item_uid": item.uid})
+    await manager.submissions.submit(job)
+
+
+def submit_continue(manager: Manager, action: Action) -> None:
+    """Tell the worker what becomes of the paused plan."""
+    running = manager.model.running
+    assert running is not None, "nothing is paused"
+    job = ContinueJob(
+        uid=manager.new_uid(),
+        attempt=manager.next_attempt(),
+        item_uid=running.item.uid,
+        action=action,
+    )
+    manager.set_job(job.uid)
+    manager.spawn(_submit(manager, job), f"{action} plan")
+
+
+async def _submit(manager: Manager, job: Job) -> None:
+    await manager.submissions.submit(job)
+
+
+async def worker_request(manager: Manager, message: Request, purpose: str) -> None:
+    """Send a request to the worker whose failure is worth a log line only."""
+    try:
+        await manager.driver.request(message)
+    except KernelFailure as failure:
+        logger.error("Failed to %s: %s", purpose, failure)  # noqa: TRY400

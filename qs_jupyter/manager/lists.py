@@ -1,0 +1,178 @@
+"""Existing and allowed plans and devices: where they come from and who is told.
+
+The lists come from a file at start, from the worker after each opening, and from it again
+when a script changed them. What is allowed is derived by the catalogue, per user group, when
+somebody asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.encoded import EncodedText
+from qs_jupyter.errors import BadRequest, QueueServerError
+from qs_jupyter.lists_file import read_lists, write_lists
+from qs_jupyter.model.catalogue import Catalogue
+from qs_jupyter.model.permissions import Permissions
+from qs_jupyter.profiles import is_sim_profile
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+logger = logging.getLogger(__name__)
+
+EXISTING = ("plans_existing_uid", "devices_existing_uid")
+ALLOWED = ("plans_allowed_uid", "devices_allowed_uid")
+Names = Mapping[str, Any]
+
+
+class Lists:
+    """Keeps the catalogue of the manager and the texts that clients read of it."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self.catalogue = Catalogue({}, {}, Permissions.nothing())
+        self.generation: int | None = None
+        self._texts: dict[tuple[str, str], tuple[str, str]] = {}
+
+    # ------------------------------------------------------------------ what clients read
+
+    def text(self, kind: str, group: str | None = None) -> str:
+        """Return the JSON text of one list: ``plans`` or ``devices``, existing or of a group.
+
+        Encoded once per change of the list.
+        """
+        manager = self._manager
+        uid = manager.uids[f"{kind}_{'existing' if group is None else 'allowed'}_uid"]
+        key = (kind, "" if group is None else f":{group}")
+        known = self._texts.get(key)
+        if known is None or known[0] != uid:
+            known = (uid, json.dumps(self._names(kind, group)))
+            self._texts[key] = known
+        return known[1]
+
+    def _names(self, kind: str, group: str | None) -> Names:
+        catalogue = self.catalogue
+        if group is None:
+            return catalogue.plans if kind == "plans" else catalogue.devices
+        if not catalogue.has_group(group):
+            raise BadRequest(f"Unknown user group: '{group}'")
+        return (
+            catalogue.plans_allowed(group) if kind == "plans" else catalogue.devices_allowed(group)
+        )
+
+    async def reply(self, kind: str, group: str | None = None) -> Mapping[str, Any]:
+        """Return the reply fields with one list and its UID."""
+        sort = "existing" if group is None else "allowed"
+        name = f"{kind}_{sort}"
+        return {
+            name: EncodedText(self.text(kind, group)),
+            f"{name}_uid": self._manager.uids[f"{name}_uid"],
+        }
+
+    # --------------------------------------------------------------------------- changes
+
+    def replace(self, plans: Names, devices: Names, *, from_disk: bool = False) -> None:
+        """Take new existing lists; only the UIDs of what differs change."""
+        old = self.catalogue
+        changed = [
+            kind
+            for kind, before, after in (
+                ("plans", old.plans, plans),
+                ("devices", old.devices, devices),
+            )
+            if from_disk or before != after
+        ]
+        if not changed:
+            return
+        self.catalogue = old.with_lists(plans, devices)
+        existing = [f"{kind}_existing_uid" for kind in changed]
+        # Allowed plans also list devices, so they follow both.
+        self._manager.renew(*existing, *ALLOWED)
+
+    def set_permissions(self, permissions: Permissions) -> None:
+        """Use other permissions from now on."""
+        self.catalogue = self.catalogue.with_permissions(permissions)
+        self._manager.renew(*ALLOWED)
+
+    async def update_from_worker(self) -> None:
+        """Ask the worker for its lists, or for what changed in them."""
+        from qs_kernel_worker.messages import GetLists  # noqa: PLC0415
+
+        reply = await self._manager.driver.request(GetLists(since=self.generation), timeout_s=30)
+        plans, devices = reply["plans"], reply["devices"]
+        if reply.get("since") is not None:
+            plans = _merge(self.catalogue.plans, plans)
+            devices = _merge(self.catalogue.devices, devices)
+        self.generation = reply["generation"]
+        self.replace(plans, devices)
+
+    # ------------------------------------------------------------------------------ files
+
+    async def load_file(self, *, announce: bool = True) -> None:
+        """Read the lists file; a missing or broken one leaves the lists empty, with a warning.
+
+        Raises
+        ------
+        QueueServerError
+            The file is there but cannot be read.
+        """
+        path = self._path()
+        if path is None or not path.exists():
+            logger.warning(
+                "The file with the lists of existing plans and devices (%s) does not exist. "
+                "The lists stay empty until the environment is opened for the first time.",
+                path,
+            )
+            plans: Names = {}
+            devices: Names = {}
+        else:
+            plans, devices = await asyncio.to_thread(read_lists, path)
+        if announce or plans or devices:
+            self.replace(plans, devices, from_disk=True)
+
+    async def save_file(self, occasion: str) -> None:
+        """Write the lists file if the settings ask for it on this occasion and it differs.
+
+        ``occasion`` is ``ENVIRONMENT_OPEN`` or ``ALWAYS``.
+        """
+        settings = self._manager.settings
+        rule = settings.update_existing_plans_devices
+        path = self._path()
+        if path is None or is_sim_profile(path.parent) or rule == "NEVER":
+            return
+        if rule != "ALWAYS" and occasion == "ALWAYS":
+            return
+        catalogue = self.catalogue
+        try:
+            await asyncio.to_thread(
+                _save_if_different, path, catalogue.plans, catalogue.devices
+            )
+        except (OSError, QueueServerError) as error:
+            logger.error("The lists could not be written to '%s': %s", path, error)  # noqa: TRY400
+
+    def _path(self) -> Path | None:
+        path = self._manager.settings.existing_plans_and_devices_path
+        return Path(path) if path else None
+
+
+def _save_if_different(path: Path, plans: Names, devices: Names) -> None:
+    if path.exists():
+        try:
+            if read_lists(path) == (plans, devices):
+                return
+        except QueueServerError:
+            logger.warning("The lists file '%s' cannot be read and is written anew", path)
+    write_lists(path, plans, devices)
+    logger.info("The lists of existing plans and devices were written to '%s'", path)
+
+
+def _merge(known: Names, difference: Names) -> dict[str, Any]:
+    merged = {name: entry for name, entry in known.items() if name not in difference}
+    merged.update({name: entry for name, entry in difference.items() if entry is not None})
+    return merged

@@ -1,0 +1,120 @@
+"""Permissions: where they come from, and which of the sources wins.
+
+A dictionary is validated as a whole before anything changes. When neither the file nor the
+store has a valid one, no group may do anything: a typing error must not open every door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from qs_jupyter.errors import BadRequest, Refusal
+from qs_jupyter.model import changes
+from qs_jupyter.model.permissions import Permissions
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+logger = logging.getLogger(__name__)
+
+
+class PermissionsKeeper:
+    """Reads, changes and stores the permissions of the user groups."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self.stored: Mapping[str, Any] | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The dictionary in force."""
+        return self._manager.lists.catalogue.permissions.data
+
+    async def load(self, stored: Mapping[str, Any] | None, *, is_restart: bool) -> None:
+        """Take over permissions at a start of the manager."""
+        self.stored = stored
+        reload = self._manager.settings.user_group_permissions_reload
+        sources = [self._from_store, self._from_file]
+        if reload == "ON_STARTUP" and not is_restart:
+            sources.reverse()
+        for source in sources:
+            try:
+                permissions = await source()
+            except Refusal as refusal:
+                logger.warning("%s", refusal)
+                continue
+            self._use(permissions)
+            return
+        logger.error(
+            "No valid user group permissions were found: no group may use any plan or device. "
+            "Correct the file '%s' and reload the permissions.",
+            self._manager.settings.user_group_permissions_path,
+        )
+
+    async def set(self, data: Any) -> None:
+        """Use another dictionary; an equal one changes nothing.
+
+        Raises
+        ------
+        BadRequest
+            Something in the dictionary is wrong; everything stays as it was.
+        """
+        if data == self.data:
+            return
+        self._use(await asyncio.to_thread(Permissions.parse, data))
+
+    async def reload(self, *, from_file: bool) -> None:
+        """Read the permissions anew from the file, or from the store.
+
+        Raises
+        ------
+        Refusal
+            The settings forbid it, or the source is missing or invalid.
+        """
+        if from_file and self._manager.settings.user_group_permissions_reload == "NEVER":
+            raise BadRequest(
+                "Restoring user group permissions from disk is not allowed: RE Manager was "
+                "started with option user_group_permissions_reload='NEVER'"
+            )
+        self._use(await (self._from_file() if from_file else self._from_store()))
+
+    def _use(self, permissions: Permissions) -> None:
+        self._manager.lists.set_permissions(permissions)
+        if permissions.data != self.stored:
+            self.stored = permissions.data
+            self._manager.record(changes.PermissionsSet(permissions.data))
+
+    async def _from_file(self) -> Permissions:
+        path = self._manager.settings.user_group_permissions_path
+        if not path:
+            raise BadRequest("The path to the file with user group permissions is not specified")
+        return await asyncio.to_thread(read_permissions, Path(path))
+
+    async def _from_store(self) -> Permissions:
+        if self.stored is None:
+            raise BadRequest("The store holds no user group permissions")
+        return await asyncio.to_thread(Permissions.parse, self.stored)
+
+
+def read_permissions(path: Path) -> Permissions:
+    """Read and validate a permissions file.
+
+    Raises
+    ------
+    BadRequest
+        The file is missing or not valid; the text names it and says why.
+    """
+    if not path.is_file():
+        raise BadRequest(f"File '{path}' does not exist")
+    try:
+        return Permissions.parse(yaml.safe_load(path.read_text()))
+    except (OSError, yaml.YAMLError, BadRequest) as error:
+        raise BadRequest(
+            f"Error while loading user group permissions from file '{path}': {error}"
+        ) from error

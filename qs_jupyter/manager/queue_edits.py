@@ -1,0 +1,238 @@
+"""Edits of the queue and the history, as clients ask for them.
+
+An edit checks everything, changes the queue, and is answered when the change is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.encoded import EncodedList, EncodedText
+from qs_jupyter.errors import BadRequest, Refusal
+from qs_jupyter.model import positions
+from qs_jupyter.model.changes import Change
+from qs_jupyter.model.item import Item
+from qs_jupyter.model.preparation import prepare_item
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+Reply = Mapping[str, Any]
+PlaceParameters = tuple[Any, Any, Any]
+
+# Items validated before other requests get a turn.
+_TURN = 100
+
+
+class QueueEdits:
+    """Carries out the methods about queue and history."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+
+    # ----------------------------------------------------------------------------- reading
+
+    def contents(self) -> Reply:
+        """Return the whole queue and the running item."""
+        manager = self._manager
+        running = manager.running_item
+        return {
+            "items": EncodedText(manager.queue.text),
+            "running_item": EncodedText(running.text) if running else {},
+            "plan_queue_uid": manager.uids["plan_queue_uid"],
+        }
+
+    def get(self, pos: Any, uid: Any) -> Reply:
+        """Return one item."""
+        source = positions.parse_source(pos, uid)
+        return {"item": EncodedText(self._manager.queue.get(source, self._running_uid).text)}
+
+    def past(self) -> Reply:
+        """Return the history."""
+        manager = self._manager
+        return {
+            "items": EncodedText(manager.history.text),
+            "plan_history_uid": manager.uids["plan_history_uid"],
+        }
+
+    # ------------------------------------------------------------------------------ adding
+
+    def prepare(
+        self, raw: Any, user: str, user_group: str, uid: str | None, **options: Any
+    ) -> Item:
+        """Return the item of a request, validated against what the group may run."""
+        item = prepare_item(raw, user, user_group, uid, **options)
+        catalogue = self._manager.lists.catalogue
+        if not catalogue.has_group(user_group):
+            raise BadRequest(f"Unknown user group: '{user_group}'")
+        if item.item_type == "plan":
+            catalogue.check_plan(item.data, user_group)
+        return item
+
+    async def add(
+        self, raw: Any, user: str, user_group: str, place: PlaceParameters
+    ) -> Reply:
+        """Add one item."""
+        manager = self._manager
+        item = self.prepare(raw, user, user_group, manager.new_uid())
+        where = positions.parse_place(*place)
+        change = manager.queue.insert([item], where, self._running_uid)
+        reply = {"qsize": len(manager.queue), "item": EncodedText(item.text)}
+        await self._commit(change)
+        return reply
+
+    async def add_batch(
+        self, raws: list[Any], user: str, user_group: str, place: PlaceParameters
+    ) -> Reply:
+        """Add a block of items, or none of them."""
+        manager = self._manager
+        where = positions.parse_place(*place)
+        items: list[Item] = []
+        results: list[dict[str, Any]] = []
+        for number, raw in enumerate(raws, start=1):
+            try:
+                items.append(self.prepare(raw, user, user_group, manager.new_uid()))
+                results.append({"success": True, "msg": ""})
+            except Refusal as refusal:
+                results.append({"success": False, "msg": f"Failed to add a plan: {refusal}"})
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+        self._check_batch(raws, results)
+        try:
+            change = manager.queue.insert(items, where, self._running_uid)
+        except Refusal as refusal:
+            text = f"Failed to add item to queue: {refusal}"
+            self._check_batch(raws, [{"success": False, "msg": text} for _ in raws])
+            raise
+        reply = {
+            "qsize": len(manager.queue),
+            "items": EncodedList(tuple(item.text for item in items)),
+            "results": results,
+        }
+        await self._commit(change)
+        return reply
+
+    def _check_batch(self, raws: list[Any], results: list[dict[str, Any]]) -> None:
+        failed = sum(not result["success"] for result in results)
+        if failed:
+            raise BatchRefused(
+                f"Failed to add all items: validation of {failed} out of {len(raws)} "
+                "submitted items failed",
+                qsize=len(self._manager.queue),
+                items=raws,
+                results=results,
+            )
+
+    async def update(
+        self, raw: Mapping[str, Any], user: str, user_group: str, *, replace: bool
+    ) -> Reply:
+        """Put another item in the place of one."""
+        manager = self._manager
+        item = self.prepare(raw, user, user_group, None)
+        old_uid = item.uid
+        if replace:
+            item = item.with_changes(item_uid=manager.new_uid())
+        change = manager.queue.replace(old_uid, item, self._running_uid)
+        reply = {"qsize": len(manager.queue), "item": EncodedText(item.text)}
+        await self._commit(change)
+        return reply
+
+    # -------------------------------------------------------------------- removing, moving
+
+    async def remove(self, pos: Any, uid: Any) -> Reply:
+        """Remove one item."""
+        manager = self._manager
+        source = positions.parse_source(pos, uid, wrong="value")
+        change = manager.queue.remove_one(source, self._running_uid)
+        reply = {"item": EncodedText(change.items[0].text), "qsize": len(manager.queue)}
+        await self._commit(change)
+        return reply
+
+    async def remove_batch(self, uids: list[str], *, ignore_missing: bool) -> Reply:
+        """Remove several items."""
+        manager = self._manager
+        change = manager.queue.remove(uids, ignore_missing=ignore_missing)
+        items = change.items if change else ()
+        reply = {
+            "items": EncodedList(tuple(item.text for item in items)),
+            "qsize": len(manager.queue),
+        }
+        await self._commit(change)
+        return reply
+
+    async def move(self, pos: Any, uid: Any, destination: PlaceParameters) -> Reply:
+        """Move one item."""
+        manager = self._manager
+        source = positions.parse_move_source(pos, uid)
+        place = positions.parse_destination(*destination)
+        moved = None
+        try:
+            moved = manager.queue.get(source, self._running_uid)
+        except Refusal:
+            pass  # refused below, with the words for a move
+        change = manager.queue.move(source, place, self._running_uid)
+        assert moved is not None, "a move of an item that is not there was accepted"
+        reply = {"item": EncodedText(moved.text), "qsize": len(manager.queue)}
+        await self._commit(change)
+        return reply
+
+    async def move_batch(
+        self, uids: list[str], destination: PlaceParameters, *, reorder: bool
+    ) -> Reply:
+        """Move several items to one place."""
+        manager = self._manager
+        place = positions.parse_batch_destination(*destination)
+        items = manager.queue.batch(uids, reorder=reorder)
+        change = manager.queue.move_batch(
+            uids, place, reorder=reorder, running_uid=self._running_uid
+        )
+        reply = {
+            "items": EncodedList(tuple(item.text for item in items)),
+            "qsize": len(manager.queue),
+        }
+        await self._commit(change)
+        return reply
+
+    async def clear(self) -> Reply:
+        """Remove all items."""
+        await self._commit(self._manager.queue.clear())
+        return {}
+
+    async def set_mode(self, mode: Any) -> Reply:
+        """Change the queue mode."""
+        manager = self._manager
+        manager.set_mode(manager.model.mode.changed(mode))
+        await manager.commit()
+        return {}
+
+    async def clear_past(self, size: Any, item_uid: Any) -> Reply:
+        """Drop old history."""
+        manager = self._manager
+        change = manager.history.clear(size, item_uid)
+        if change is not None:
+            manager.record(change)
+            manager.renew("plan_history_uid")
+        await manager.commit()
+        return {}
+
+    # ------------------------------------------------------------------------------- parts
+
+    @property
+    def _running_uid(self) -> str | None:
+        running = self._manager.running_item
+        return running.uid if running else None
+
+    async def _commit(self, change: Change | None) -> None:
+        manager = self._manager
+        if change is not None:
+            manager.record(change)
+            manager.renew("plan_queue_uid")
+        await manager.commit()
+
+
+class BatchRefused(BadRequest):  # noqa: N818 - a refusal, like its base
+    """Some items of a batch are not valid; the reply tells which. Its text has no prefix."""
+
+    bare = True

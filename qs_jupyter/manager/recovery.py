@@ -1,0 +1,137 @@
+"""The start: what the store holds, and what a worker left running has to tell.
+
+There is no second machine for recovery. The start puts the model where the store and the
+worker say it is, and then lets the worker's kept events happen as if they came now. They
+tell what finished while nobody listened.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.errors import KernelFailure
+from qs_jupyter.manager import execution
+from qs_jupyter.model import events
+from qs_jupyter.model.preparation import resting_form
+from qs_jupyter.model.state import Environment, MainThread, Phase, Running, Stage
+from qs_kernel_worker.messages import JobDone, Opened, WorkerReport
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+logger = logging.getLogger(__name__)
+
+LOST = "Plan exit status was lost due to restart of the RE Manager process"
+
+
+async def start(manager: Manager, *, is_restart: bool) -> None:
+    """Bring the manager from nothing to where it can take requests."""
+    state = await manager.store.load()
+    manager.restore(state, is_restart=is_restart)
+    manager.worker_events.hold()
+    report = await _adopt(manager)
+    await manager.permissions.load(state.permissions, is_restart=is_restart)
+    await manager.lists.load_file(announce=False)
+    if report is None:
+        _without_worker(manager)
+    else:
+        await _with_worker(manager, report)
+    manager.settle()
+    await manager.durable()
+    manager.set_ready()
+    manager.worker_events.release()
+    manager.settle()
+
+
+async def _adopt(manager: Manager) -> WorkerReport | None:
+    try:
+        report = await manager.driver.adopt()
+    except KernelFailure as failure:
+        logger.warning("The worker of an earlier manager does not answer: %s", failure)
+        return None
+    if report is not None:
+        logger.info("Attached to the running worker (process %d)", report.pid)
+    return report
+
+
+def _without_worker(manager: Manager) -> None:
+    item = manager.running_item
+    if item is not None:
+        # Nobody can tell what became of the plan, so it is not run again by itself.
+        time_start = (item.data.get("properties") or {}).get("time_start", manager.now())
+        running = Running(item, 0, "", time_start, _is_immediate(item.data))
+        manager.model = replace(manager.model, phase=Phase.EXECUTING, running=running)
+        ended = events.PlanEnded("unknown", msg=LOST, time=manager.now())
+        manager.handle(ended)
+        return
+    manager.handle(events.Initialized())
+
+
+async def _with_worker(manager: Manager, report: WorkerReport) -> None:
+    waiting = [numbered.event for numbered in manager.worker_events.waiting()]
+    stage = {"ready": Stage.READY, "failed": Stage.FAILED}.get(report.phase, Stage.INITIALIZING)
+    environment = Environment(
+        stage=stage,
+        re_state=report.re_state,
+        deferred_pause=report.deferred_pause_requested,
+        main_thread=MainThread(job=report.job, cell=report.cell, held=report.held),
+        background_tasks=frozenset(report.background_tasks),
+    )
+    manager.model = replace(manager.model, environment=environment)
+    if stage is not Stage.READY or any(isinstance(event, Opened) for event in waiting):
+        # The opening goes on, or its end is among the events that wait.
+        environment = replace(environment, stage=Stage.INITIALIZING)
+        manager.model = replace(manager.model, phase=Phase.OPENING, environment=environment)
+        if stage is Stage.FAILED and not any(isinstance(event, Opened) for event in waiting):
+            manager.handle(events.EnvironmentFailed("the startup code failed"))
+        return
+    await manager.lists.update_from_worker()
+    manager.run_list[:] = report.runs
+    for uid in report.background_tasks:
+        manager.tasks.start(uid, time_start=manager.now(), run_in_background=True)
+    job = report.job or {}
+    if job.get("kind") in ("function", "script"):
+        time_start = job.get("time_start", manager.now())
+        manager.tasks.start(job["uid"], time_start=time_start, run_in_background=False)
+        manager.model = replace(manager.model, task_uid=job["uid"])
+    _take_over_plan(manager, report, waiting)
+    manager.handle(events.Initialized())
+    if report.paused_item_uid is not None and manager.model.running is not None and not job:
+        _be_paused(manager, report, waiting)
+
+
+def _take_over_plan(manager: Manager, report: WorkerReport, waiting: list[Any]) -> None:
+    item = manager.running_item
+    if item is None:
+        return
+    job_uid = (report.job or {}).get("uid") or next(
+        (e.uid for e in reversed(waiting) if isinstance(e, JobDone) and e.item_uid == item.uid),
+        "",
+    )
+    properties = item.data.get("properties") or {}
+    running = Running(
+        resting_form(item),
+        manager.attempt,
+        job_uid or item.uid,
+        properties.get("time_start", manager.now()),
+        _is_immediate(item.data),
+    )
+    manager.model = replace(manager.model, running=running)
+    known = job_uid or report.paused_item_uid == item.uid
+    if not known:
+        # The intent is in the store but the worker has never heard of it: send it now.
+        manager.after_commit(lambda: execution.submit_plan(manager, running))
+
+
+def _be_paused(manager: Manager, report: WorkerReport, waiting: list[Any]) -> None:
+    running = manager.model.running
+    ended = any(isinstance(e, JobDone) and e.outcome != "paused" for e in waiting)
+    if running is not None and report.paused_item_uid == running.item.uid and not ended:
+        manager.handle(events.PlanPaused(running.job_uid))
+
+
+def _is_immediate(data: Mapping[str, Any]) -> bool:
+    return bool((data.get("properties") or {}).get("immediate_execution"))

@@ -1,0 +1,117 @@
+"""The status that clients see: computed when it has changed, encoded once."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter import __version__
+from qs_jupyter.model import state
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+UIDS = (
+    "run_list_uid",
+    "plan_queue_uid",
+    "plan_history_uid",
+    "devices_existing_uid",
+    "plans_existing_uid",
+    "devices_allowed_uid",
+    "plans_allowed_uid",
+    "task_results_uid",
+)
+
+
+class StatusBoard:
+    """Keeps the UIDs and the status of the moment."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self.uids = {name: str(uuid.uuid4()) for name in UIDS}
+        self._status: dict[str, Any] | None = None
+        self._encoded: bytes | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def invalidate(self) -> None:
+        """Have the status computed anew when it is next looked at."""
+        self._status = None
+        self._encoded = None
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def next_change(self) -> None:
+        """Return when the status differs from now."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+    def status(self) -> dict[str, Any]:
+        """Return the status; the same map until something changes."""
+        if self._status is None:
+            self._status = self._compute()
+        return self._status
+
+    def encoded(self, encode: Callable[[Mapping[str, Any]], bytes]) -> bytes:
+        """Return the status as a frame, encoded once per change."""
+        if self._encoded is None:
+            self._encoded = encode(self.status())
+        return self._encoded
+
+    def _compute(self) -> dict[str, Any]:
+        manager = self._manager
+        model = manager.model
+        environment = model.environment
+        kernel_state, captured = state.kernel_state(
+            model, ipython_mode=manager.settings.use_ipython_kernel
+        )
+        lock = manager.lock
+        uids = self.uids
+        return {
+            "msg": f"RE Manager v{__version__}",
+            "time": datetime.datetime.fromtimestamp(time.time()).isoformat(),  # noqa: DTZ006
+            "items_in_queue": len(manager.queue),
+            "items_in_history": len(manager.history),
+            "running_item_uid": manager.running_item.uid if manager.running_item else None,
+            "manager_state": model.phase.value,
+            "queue_stop_pending": model.stop_pending,
+            "queue_autostart_enabled": model.autostart,
+            "worker_environment_exists": environment.exists,
+            "worker_environment_state": state.environment_state(model),
+            "worker_background_tasks": len(environment.background_tasks),
+            "re_state": environment.re_state,
+            "ip_kernel_state": kernel_state,
+            "ip_kernel_captured": captured,
+            "pause_pending": state.pause_pending(model),
+            "status_uid": str(uuid.uuid4()),
+            "run_list_uid": uids["run_list_uid"],
+            "plan_queue_uid": uids["plan_queue_uid"],
+            "plan_history_uid": uids["plan_history_uid"],
+            "devices_existing_uid": uids["devices_existing_uid"],
+            "plans_existing_uid": uids["plans_existing_uid"],
+            "devices_allowed_uid": uids["devices_allowed_uid"],
+            "plans_allowed_uid": uids["plans_allowed_uid"],
+            "plan_queue_mode": {
+                "loop": model.mode.loop,
+                "ignore_failures": model.mode.ignore_failures,
+            },
+            "task_results_uid": uids["task_results_uid"],
+            "lock_info_uid": lock.uid,
+            "lock": {"environment": lock.environment, "queue": lock.queue},
+            # Beyond the documented fields: what became of the last opening, and health.
+            "environment_report": self._report(),
+            "worker_responsive": environment.responsive,
+            "store_available": manager.store.available,
+        }
+
+    def _report(self) -> dict[str, Any] | None:
+        report = self._manager.opening_report
+        if report is None:
+            return None
+        return {key: report.get(key) for key in ("ok", "msg", "file", "line")}

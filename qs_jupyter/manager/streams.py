@@ -1,0 +1,166 @@
+"""Status and console: who is told what, and when.
+
+Text of the worker and log lines of the manager form one stream. Pieces that arrive within
+a few milliseconds leave as one message, so a table row costs one message and not thirty.
+The terminal is written by a thread of its own: a stopped terminal stops nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+COALESCE_S = 0.01
+HEARTBEAT_S = 1.0
+
+
+class StreamPublisher(Protocol):
+    """The publishing socket, as the streams use it."""
+
+    def console(self, text: str, when: float, **labels: Any) -> None:
+        """Publish output."""
+
+    def info(self, content: Mapping[str, Any]) -> None:
+        """Publish a piece of system information."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text on its way to terminal and subscribers, with what is known of its origin."""
+
+    time: float
+    text: str
+    labels: Mapping[str, Any]
+
+
+class Terminal:
+    """Writes to standard output from a thread that owns it."""
+
+    def __init__(self) -> None:
+        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="terminal", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> None:
+        """Hand over text; never waits."""
+        self._texts.put(text)
+
+    def close(self) -> None:
+        """Write what is left, within a second."""
+        self._texts.put(None)
+        self._thread.join(timeout=1.0)
+
+    def _write(self) -> None:
+        while (text := self._texts.get()) is not None:
+            try:
+                sys.stdout.write(text)
+                if self._texts.empty():
+                    sys.stdout.flush()
+            except (OSError, ValueError):
+                # The terminal has gone; the text still reaches subscribers.
+                continue
+
+
+class Streams:
+    """Joins text and status into the two published topics."""
+
+    def __init__(self, publisher: StreamPublisher | None, terminal: Terminal | None) -> None:
+        self._publisher = publisher
+        self._terminal = terminal
+        self._pieces: deque[Piece] = deque()
+        self._flush_handle: asyncio.TimerHandle | None = None
+        self._status: Callable[[], Mapping[str, Any]] | None = None
+        self._status_handle: asyncio.Handle | None = None
+        self._heartbeat_handle: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        """Begin to publish; ``status`` returns the status of the moment."""
+        self._loop = asyncio.get_running_loop()
+        self._status = status
+        self._flush()
+        if self._publisher is not None:
+            self._publish_status()
+
+    def close(self) -> None:
+        """Publish what is left and stop."""
+        self._flush()
+        for handle in (self._flush_handle, self._status_handle, self._heartbeat_handle):
+            if handle is not None:
+                handle.cancel()
+        self._loop = None
+        if self._terminal is not None:
+            self._terminal.close()
+
+    def text(self, text: str, when: float | None = None, **labels: Any) -> None:
+        """Take output; called from the event loop's thread."""
+        if not text:
+            return
+        self._pieces.append(Piece(when or time.time(), text, labels))
+        if self._flush_handle is None and self._loop is not None:
+            self._flush_handle = self._loop.call_later(COALESCE_S, self._flush)
+
+    def text_from_any_thread(self, text: str, **labels: Any) -> None:
+        """Take output from another thread."""
+        when = time.time()
+        if self._loop is None or self._loop.is_closed():
+            self._pieces.append(Piece(when, text, labels))
+            return
+        self._loop.call_soon_threadsafe(lambda: self.text(text, when, **labels))
+
+    def status_changed(self) -> None:
+        """Publish the status once this turn of the loop is over."""
+        if self._status_handle is None and self._loop is not None and self._publisher is not None:
+            self._status_handle = self._loop.call_soon(self._publish_status)
+
+    def _publish_status(self) -> None:
+        self._status_handle = None
+        if self._heartbeat_handle is not None:
+            self._heartbeat_handle.cancel()
+        if self._loop is None or self._publisher is None or self._status is None:
+            return
+        # Text that was written before the change is published before it.
+        self._flush()
+        self._publisher.info({"status": dict(self._status())})
+        self._heartbeat_handle = self._loop.call_later(HEARTBEAT_S, self._publish_status)
+
+    def _flush(self) -> None:
+        if self._flush_handle is not None:
+            self._flush_handle.cancel()
+            self._flush_handle = None
+        while self._pieces:
+            first = self._pieces.popleft()
+            texts = [first.text]
+            while self._pieces and self._pieces[0].labels == first.labels:
+                texts.append(self._pieces.popleft().text)
+            text = "".join(texts)
+            if self._terminal is not None:
+                self._terminal.write(text)
+            if self._publisher is not None:
+                self._publisher.console(text, first.time, **first.labels)
+
+
+class StreamLogHandler(logging.Handler):
+    """Sends log lines of the manager into the console stream."""
+
+    def __init__(self, streams: Streams) -> None:
+        super().__init__()
+        self._streams = streams
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format the record and pass it on."""
+        text = self.format(record) + "\n"
+        labels = {"stream": "stdout", "source": "manager"}
+        if threading.get_ident() == self._thread:
+            self._streams.text(text, record.created, **labels)
+        else:
+            self._streams.text_from_any_thread(text, **labels)

@@ -1,0 +1,140 @@
+"""Functions and scripts, in front and in the background, as clients ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.errors import BadRequest, KernelFailure, NotAllowed, Refusal, WrongState
+from qs_jupyter.model import events
+from qs_jupyter.model.preparation import prepare_item
+from qs_jupyter.model.state import Phase, Stage
+from qs_kernel_worker.messages import FunctionJob, Interrupt, Job, ScriptJob, StartTask, encode
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+Reply = Mapping[str, Any]
+FUNCTION_KEYS = ("name", "args", "kwargs", "user", "user_group", "item_uid")
+
+
+class TaskRuns:
+    """Carries out the methods about tasks."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+
+    # ---------------------------------------------------------------------------- starting
+
+    async def execute_function(
+        self, raw: Any, user: str, user_group: str, *, background: bool
+    ) -> Reply:
+        """Call a function of the namespace."""
+        manager = self._manager
+        uid = manager.new_uid()
+        item = prepare_item(raw, user, user_group, uid, ("function",))
+        name = item.data.get("name")
+        if not isinstance(name, str) or not name:
+            raise BadRequest(f"Function name is not specified: {dict(raw)}")
+        args, kwargs = item.data.get("args", []), item.data.get("kwargs", {})
+        if not isinstance(args, list | tuple):
+            raise BadRequest(f"Parameter 'args' is not a tuple or a list: {args!r}")
+        if not isinstance(kwargs, dict):
+            raise BadRequest(f"Parameter 'kwargs' is not a dictionary: {kwargs!r}")
+        self._check_function(name, user_group)
+        job = FunctionJob(uid=uid, attempt=1, name=name, args=list(args), kwargs=kwargs)
+        await self._run(job, background=background)
+        shown = {**item.data, "args": list(args), "kwargs": kwargs}
+        return {"item": {key: shown[key] for key in FUNCTION_KEYS}, "task_uid": uid}
+
+    def _check_function(self, name: str, user_group: str) -> None:
+        catalogue = self._manager.lists.catalogue
+        if not catalogue.has_group(user_group):
+            raise BadRequest(f"Unknown user group: '{user_group}'")
+        if not catalogue.permissions.allows_function(user_group, name):
+            raise NotAllowed(
+                f"Function '{name}' is not allowed for users from '{user_group}' group."
+            )
+
+    async def upload_script(
+        self, script: str, *, update_lists: bool, update_re: bool, background: bool
+    ) -> Reply:
+        """Run source code in the namespace."""
+        uid = self._manager.new_uid()
+        job = ScriptJob(
+            uid=uid, attempt=1, script=script, update_lists=update_lists, update_re=update_re
+        )
+        await self._run(job, background=background)
+        return {"task_uid": uid}
+
+    async def update_environment(self, *, background: bool) -> Reply:
+        """Have ``RE``, plans and devices looked up again."""
+        return await self.upload_script("", update_lists=True, update_re=True, background=background)
+
+    async def _run(self, job: FunctionJob | ScriptJob, *, background: bool) -> None:
+        if background:
+            await self._run_in_background(job)
+        else:
+            await self._run_in_front(job)
+
+    async def _run_in_front(self, job: Job) -> None:
+        manager = self._manager
+        manager.handle(events.TaskRequested(job.uid))
+        manager.tasks.start(job.uid, time_start=manager.now(), run_in_background=False)
+        manager.spawn(self._submit(job), "foreground task")
+        try:
+            await manager.submissions.wait(job.uid)
+        except Refusal as refusal:
+            manager.tasks.forget(job.uid)
+            raise Refusal(f"Failed to start the task: {refusal}") from refusal
+
+    async def _submit(self, job: Job) -> None:
+        await self._manager.submissions.submit(job)
+
+    async def _run_in_background(self, job: FunctionJob | ScriptJob) -> None:
+        manager = self._manager
+        if manager.model.environment.stage is not Stage.READY:
+            raise WrongState("RE Worker environment is not open")
+        try:
+            await manager.driver.request(StartTask(job=encode(job)), timeout_s=1.5)
+        except KernelFailure as failure:
+            raise Refusal(f"Failed to start the task: {failure}") from failure
+        if manager.tasks.status(job.uid, now=manager.now()) == "not_found":
+            manager.tasks.start(job.uid, time_start=manager.now(), run_in_background=True)
+            running = manager.model.environment.background_tasks | {job.uid}
+            manager.update_environment(background_tasks=running)
+
+    # ----------------------------------------------------------------------------- results
+
+    def status(self, task_uid: str | list[str]) -> Any:
+        """Return how far one task or several are."""
+        return self._manager.tasks.statuses(task_uid, now=self._manager.now())
+
+    def result(self, task_uid: str) -> Reply:
+        """Return what is known about a task."""
+        manager = self._manager
+        now = manager.now()
+        return {
+            "task_uid": task_uid,
+            "status": manager.tasks.status(task_uid, now=now),
+            "result": manager.tasks.result(task_uid, now=now),
+        }
+
+    # ------------------------------------------------------------------------ interrupting
+
+    async def interrupt(self, *, task: bool, plan: bool) -> Reply:
+        """Interrupt the main thread of the worker, unless it does what must not be disturbed."""
+        manager = self._manager
+        if not manager.settings.use_ipython_kernel:
+            raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")
+        if manager.model.environment.stage is not Stage.READY:
+            raise WrongState("Worker environment does not exist")
+        if manager.model.phase in (Phase.EXECUTING, Phase.STARTING) and not plan:
+            raise WrongState("Not allowed to interrupt running plan")
+        if manager.model.phase is Phase.TASK and not task:
+            raise WrongState("Not allowed to interrupt running task")
+        try:
+            await manager.driver.request(Interrupt(), timeout_s=1.5)
+        except KernelFailure as failure:
+            raise WrongState(str(failure)) from failure
+        return {}

@@ -1,0 +1,244 @@
+"""What the worker reports becomes events of the machine and facts of the model.
+
+Numbered events are taken one by one. Some need an answer of the worker before the next may
+be looked at (new lists have to be here before the script that made them is over); then the
+rest waits in line. An event is acknowledged when everything it caused is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.errors import KernelFailure, StoreFailure
+from qs_jupyter.kernel.driver import ConsoleText
+from qs_jupyter.model import events
+from qs_jupyter.model.state import MainThread
+from qs_kernel_worker import messages as m
+
+if TYPE_CHECKING:
+    from qs_jupyter.manager.manager import Manager
+
+logger = logging.getLogger(__name__)
+
+TASK_NAMES = {"function": "Execute function", "script": "Load script"}
+
+
+class WorkerEvents:
+    """Listens to the worker on behalf of the manager."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._line: deque[m.NumberedEvent] = deque()
+        # Events wait while an adoption or an answer of the worker is under way.
+        self._is_held = False
+
+    # ------------------------------------------------------------------ the listener's face
+
+    def worker_event(self, event: m.NumberedEvent) -> None:
+        """Take the next event of the worker."""
+        self._line.append(event)
+        if not self._is_held:
+            self._advance()
+
+    def worker_text(self, text: ConsoleText) -> None:
+        """Pass output on to the console stream."""
+        labels: dict[str, Any] = {"stream": text.stream, "source": text.source}
+        if text.uid is not None:
+            labels["uid"] = text.uid
+        self._manager.streams.text(text.text, text.time, **labels)
+
+    def worker_died(self, cause: str) -> None:
+        """Be without an environment."""
+        logger.error("RE Worker has ended unexpectedly: %s", cause)
+        manager = self._manager
+        if manager.model.phase.value == "creating_environment":
+            manager.environment_life.failed(m.Opened(ok=False, msg=cause))
+            return
+        manager.lists.generation = None
+        manager.handle(events.WorkerGone(f"RE Worker has ended unexpectedly: {cause}"))
+
+    # ----------------------------------------------------------------------- holding the line
+
+    def hold(self) -> None:
+        """Let events wait until `release`."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Go on with the events that waited."""
+        self._is_held = False
+        self._advance()
+
+    def waiting(self) -> list[m.NumberedEvent]:
+        """Return the events that wait."""
+        return list(self._line)
+
+    def _advance(self) -> None:
+        while self._line and not self._is_held:
+            numbered = self._line.popleft()
+            slow = self._take(numbered.event)
+            if slow is not None:
+                self._is_held = True
+                self._manager.spawn(self._wait_for(slow, numbered.seq), "worker event")
+            else:
+                self._acknowledge(numbered.seq)
+
+    async def _wait_for(self, work: Coroutine[Any, Any, None], seq: int) -> None:
+        try:
+            await work
+        except KernelFailure as failure:
+            logger.error("The worker did not answer: %s", failure)  # noqa: TRY400
+        finally:
+            self._acknowledge(seq)
+            self.release()
+
+    def _acknowledge(self, seq: int) -> None:
+        write = self._manager.last_write
+        if write is None or (write.done() and not write.cancelled() and not write.exception()):
+            self._manager.driver.acknowledge(seq)
+        else:
+            self._manager.spawn(self._acknowledge_later(seq), "acknowledge")
+
+    async def _acknowledge_later(self, seq: int) -> None:
+        try:
+            await self._manager.durable()
+        except (StoreFailure, asyncio.CancelledError):
+            return
+        self._manager.driver.acknowledge(seq)
+
+    # -------------------------------------------------------------------------- one by one
+
+    def _take(self, event: m.Event) -> Coroutine[Any, Any, None] | None:
+        handler = _HANDLERS.get(type(event))
+        if handler is None:
+            return None
+        return handler(self, event)
+
+    def _startup_progress(self, event: m.StartupProgress) -> None:
+        self._manager.environment_life.progress(event)
+
+    def _opened(self, event: m.Opened) -> Coroutine[Any, Any, None]:
+        return self._manager.environment_life.opened(event)
+
+    def _run_engine_changed(self, event: m.RunEngineChanged) -> None:
+        self._manager.update_environment(
+            re_state=event.state, deferred_pause=event.deferred_pause_requested
+        )
+        self._news()
+
+    def _main_thread_changed(self, event: m.MainThreadChanged) -> None:
+        thread = MainThread(job=event.job, cell=event.cell, held=event.held)
+        self._manager.update_environment(main_thread=thread)
+        self._news()
+
+    def _news(self) -> None:
+        """Let autostart look again: the kernel may be free now."""
+        self._manager.hold_autostart(False)
+        self._manager.settle()
+
+    def _run_changed(self, event: m.RunChanged) -> None:
+        manager = self._manager
+        running = manager.model.running
+        if running is None or event.item_uid != running.item.uid:
+            return
+        entry = {
+            "uid": event.uid,
+            "scan_id": event.scan_id,
+            "is_open": event.is_open,
+            "exit_status": event.exit_status,
+        }
+        known = next((i for i, r in enumerate(manager.run_list) if r["uid"] == event.uid), None)
+        if known is None:
+            manager.run_list.append(entry)
+        else:
+            manager.run_list[known] = entry
+        manager.renew("run_list_uid")
+        if not event.is_open:
+            logger.info("Run was closed: '%s' (%s)", event.uid, event.exit_status)
+
+    def _lists_changed(self, _event: m.ListsChanged) -> Coroutine[Any, Any, None]:
+        async def update() -> None:
+            await self._manager.lists.update_from_worker()
+            self._manager.spawn(self._manager.lists.save_file("ALWAYS"), "save lists")
+
+        return update()
+
+    def _task_started(self, event: m.TaskStarted) -> None:
+        manager = self._manager
+        manager.tasks.start(event.uid, time_start=event.time_start, run_in_background=True)
+        tasks = manager.model.environment.background_tasks | {event.uid}
+        manager.update_environment(background_tasks=tasks)
+
+    def _job_done(self, event: m.JobDone) -> None:
+        if event.kind in TASK_NAMES:
+            self._task_done(event)
+        else:
+            self._plan_done(event)
+
+    def _task_done(self, event: m.JobDone) -> None:
+        manager = self._manager
+        success = event.outcome == "completed"
+        text = event.msg
+        if not success and not text.startswith("Error occurred"):
+            text = f"Error occurred while executing '{TASK_NAMES[event.kind]}': {text}"
+        manager.tasks.finish(
+            event.uid,
+            {
+                "success": success,
+                "msg": "" if success else text,
+                "traceback": event.traceback,
+                "return_value": event.return_value if success else None,
+                "time_start": event.time_start,
+                "time_stop": event.time_stop,
+            },
+            now=manager.now(),
+        )
+        if not success:
+            logger.error("%s", text, extra={"task_uid": event.uid})
+        remaining = manager.model.environment.background_tasks - {event.uid}
+        manager.update_environment(background_tasks=remaining)
+        if not event.background:
+            manager.follow(events.TaskEnded(event.uid))
+        manager.renew("task_results_uid")
+        manager.settle()
+
+    def _plan_done(self, event: m.JobDone) -> None:
+        manager = self._manager
+        running = manager.model.running
+        if running is None or running.item.uid != event.item_uid:
+            return
+        if event.outcome == "paused":
+            manager.handle(events.PlanPaused(event.uid))
+            return
+        text = event.msg
+        if event.outcome == "failed" and not text.startswith("Plan failed"):
+            text = f"Plan failed: {text}"
+        runs = tuple(
+            {key: run.get(key) for key in ("uid", "scan_id", "is_open", "exit_status")}
+            for run in event.runs
+        )
+        manager.handle(
+            events.PlanEnded(
+                outcome=event.outcome,
+                msg=text,
+                traceback=event.traceback,
+                time=event.time_stop,
+                runs=runs,
+                outside=event.finished_outside,
+            )
+        )
+
+
+_HANDLERS: dict[type, Callable[[WorkerEvents, Any], Coroutine[Any, Any, None] | None]] = {
+    m.StartupProgress: WorkerEvents._startup_progress,  # noqa: SLF001 - the table of this room
+    m.Opened: WorkerEvents._opened,  # noqa: SLF001
+    m.RunEngineChanged: WorkerEvents._run_engine_changed,  # noqa: SLF001
+    m.MainThreadChanged: WorkerEvents._main_thread_changed,  # noqa: SLF001
+    m.RunChanged: WorkerEvents._run_changed,  # noqa: SLF001
+    m.ListsChanged: WorkerEvents._lists_changed,  # noqa: SLF001
+    m.TaskStarted: WorkerEvents._task_started,  # noqa: SLF001
+    m.JobDone: WorkerEvents._job_done,  # noqa: SLF001
+}

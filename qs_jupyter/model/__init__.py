@@ -1,0 +1,1 @@
+"""What the manager knows and decides: plain data and pure functions."""

@@ -1,0 +1,147 @@
+"""The request socket: a ROUTER, so that no client waits for another one's reply.
+
+One thread, the event loop's. The socket's file descriptor signals edges, not levels: after
+every reading and every sending the socket is asked again, or a message could lie there
+unseen. Identities and the empty delimiter of REQ clients are kept as the reply's envelope.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import zmq
+
+from qs_jupyter.errors import ConfigurationError, ProtocolFailure
+from qs_jupyter.wire.codec import Codec
+
+logger = logging.getLogger(__name__)
+
+Respond = Callable[[Mapping[str, Any] | bytes], None]
+MAX_REQUEST_BYTES = 256 * 1024 * 1024
+# Requests answered before the loop gets a turn: enough to amortise the wake-up, few enough
+# that timers and worker events are not delayed by a flood.
+_BURST = 64
+
+
+class ControlServer:
+    """Receives requests and sends replies on one bound address."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        codec: Codec,
+        handle: Callable[[Any, Respond], None],
+    ) -> None:
+        self._codec = codec
+        self._handle = handle
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, 200)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
+        self._socket.setsockopt(zmq.SNDHWM, 10_000)
+        # A reply to a client that has gone is dropped without a word.
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 0)
+        self._descriptor = int(self._socket.getsockopt(zmq.FD))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._again: asyncio.Handle | None = None
+
+    def bind(self, address: str, *, secret_key: str | None = None) -> None:
+        """Bind the socket, encrypted when a server key is given.
+
+        Raises
+        ------
+        ConfigurationError
+            The address is taken or malformed.
+        """
+        bind(self._socket, address, secret_key, "control")
+
+    def start(self) -> None:
+        """Serve requests on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._descriptor, self._drain)
+        self._drain()
+
+    def close(self) -> None:
+        """Stop serving; replies already given to the socket still leave."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._descriptor)
+            self._loop = None
+        if self._again is not None:
+            self._again.cancel()
+        self._socket.close()
+
+    def _drain(self) -> None:
+        self._again = None
+        for _ in range(_BURST):
+            if self._socket.closed:
+                return
+            try:
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._answer(frames)
+        if self._loop is not None:
+            self._again = self._loop.call_soon(self._drain)
+
+    def _answer(self, frames: list[bytes]) -> None:
+        envelope, body = _split(frames)
+
+        def respond(reply: Mapping[str, Any] | bytes) -> None:
+            self._send(envelope, reply)
+
+        if len(body) != 1:
+            respond(
+                {
+                    "success": False,
+                    "msg": f"Invalid request format: a request is one frame, not {len(body)}",
+                }
+            )
+            return
+        try:
+            request = self._codec.decode(body[0])
+        except ProtocolFailure as failure:
+            respond({"success": False, "msg": str(failure)})
+            return
+        self._handle(request, respond)
+
+    def _send(self, envelope: list[bytes], reply: Mapping[str, Any] | bytes) -> None:
+        if self._socket.closed:
+            return
+        if not isinstance(reply, bytes):
+            try:
+                reply = self._codec.encode(reply)
+            except (TypeError, ValueError, RecursionError) as error:
+                logger.error("The reply could not be encoded: %s", error)  # noqa: TRY400
+                reply = self._codec.encode(
+                    {"success": False, "msg": f"The reply could not be encoded: {error}"}
+                )
+        try:
+            self._socket.send_multipart([*envelope, reply], zmq.NOBLOCK, copy=True)
+        except zmq.ZMQError as error:
+            logger.debug("A reply was dropped: %s", error)
+        if self._again is None and self._loop is not None:
+            # Sending may have consumed the edge that announced the next request.
+            self._again = self._loop.call_soon(self._drain)
+
+
+def bind(socket: zmq.Socket[bytes], address: str, secret_key: str | None, purpose: str) -> None:
+    """Bind a server socket, encrypted with CURVE when a key is given."""
+    if secret_key:
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, secret_key.encode())
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        raise ConfigurationError(
+            f"Cannot open the {purpose} socket at {address!r}: {error}. "
+            "Is another manager running, or is the address wrong?"
+        ) from error
+
+
+def _split(frames: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Part the frames into the envelope to send back and the request's own frames."""
+    if len(frames) >= 2 and frames[1] == b"":
+        return frames[:2], frames[2:]
+    return frames[:1], frames[1:]

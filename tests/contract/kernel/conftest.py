@@ -1,0 +1,263 @@
+"""A real worker kernel on a workbench, shared by the tests of a session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import tempfile
+import textwrap
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from qs_jupyter.kernel.driver import ConsoleText
+from qs_jupyter.kernel.jupyter import JupyterDriver
+from qs_jupyter.kernel.runtime import RuntimeFolder
+from qs_jupyter.settings import Settings
+from qs_kernel_worker.messages import (
+    ContinueJob,
+    Event,
+    FunctionJob,
+    JobDone,
+    NumberedEvent,
+    Opened,
+    PlanJob,
+    ScriptJob,
+    StartTask,
+    encode,
+)
+
+LIMIT_S = 20.0
+
+STARTUP = """
+import asyncio, os, subprocess, sys, threading, time
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+from bluesky import RunEngine
+
+RE = RunEngine({})
+
+
+def empty():
+    yield from bps.null()
+
+
+@bpp.run_decorator(md={})
+def steps(number: int = 3, delay: float = 0.02):
+    for _ in range(number):
+        yield from bps.checkpoint()
+        yield from bps.sleep(delay)
+
+
+@bpp.run_decorator(md={})
+def no_more_checkpoints(delay: float = 0.3):
+    yield from bps.checkpoint()
+    yield from bps.sleep(delay)
+
+
+@bpp.run_decorator(md={})
+def failing():
+    yield from bps.null()
+    raise ValueError("the sample fell off")
+
+
+@bpp.run_decorator(md={})
+def computing(seconds: float = 1.0):
+    yield from bps.null()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+def talking(words: str = "hello"):
+    yield from bps.null()
+    print(words)
+
+
+def double(x):
+    return 2 * x
+"""
+
+
+class Recorder:
+    """Takes everything that a driver tells, and wakes those who wait for it."""
+
+    def __init__(self) -> None:
+        self.events: list[NumberedEvent] = []
+        self.texts: list[ConsoleText] = []
+        self.deaths: list[str] = []
+        self.story: list[Any] = []  # events and texts in the order of their arrival
+        self._changed = asyncio.Event()
+
+    def worker_event(self, event: NumberedEvent) -> None:
+        self.events.append(event)
+        self._tell(event.event)
+
+    def worker_text(self, text: ConsoleText) -> None:
+        self.texts.append(text)
+        self._tell(text)
+
+    def worker_died(self, cause: str) -> None:
+        self.deaths.append(cause)
+        self._tell(cause)
+
+    def _tell(self, news: Any) -> None:
+        self.story.append(news)
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
+        """Wait until the condition is true; it is looked at with everything that arrives."""
+        async with asyncio.timeout(limit_s):
+            while not (found := condition()):
+                self._changed.clear()
+                await self._changed.wait()
+        return found
+
+    async def event(self, kind: type[Event], since: int = 0, **facts: Any) -> Any:
+        """Wait for an event with these facts after the given number."""
+
+        def find() -> Any:
+            for each in self.events:
+                event = each.event
+                fits = all(getattr(event, k, None) == v for k, v in facts.items())
+                if each.seq > since and isinstance(event, kind) and fits:
+                    return event
+            return None
+
+        return await self.until(find)
+
+    def text_of(self, uid: str | None, source: str | None = None) -> str:
+        return "".join(
+            t.text for t in self.texts if t.uid == uid and source in (None, t.source)
+        )
+
+
+class Bench:
+    """A driver with its recorder, and short words for what tests do all the time."""
+
+    def __init__(self, settings: Settings, name: str = "bench") -> None:
+        self.settings = settings
+        self.runtime = RuntimeFolder(Path(str(settings.runtime_dir)))
+        self.recorder = Recorder()
+        self.driver = JupyterDriver(settings, self.runtime, self.recorder, worker_name=name)
+        self._numbers = itertools.count(1)
+
+    @property
+    def seq(self) -> int:
+        events = self.recorder.events
+        return events[-1].seq if events else 0
+
+    async def open(self) -> Opened:
+        await self.driver.start()
+        opened: Opened = await self.recorder.event(Opened)
+        return opened
+
+    def uid(self, word: str) -> str:
+        return f"{word}-{next(self._numbers)}"
+
+    async def submit_plan(self, name: str, **kwargs: Any) -> PlanJob:
+        uid = self.uid(name)
+        job = PlanJob(uid, 1, f"item-{uid}", name, [], kwargs, {}, {"queue_item_uid": uid})
+        await self.driver.submit(job)
+        return job
+
+    async def done(self, uid: str, since: int = 0) -> JobDone:
+        end: JobDone = await self.recorder.event(JobDone, uid=uid, since=since)
+        return end
+
+    async def plan(self, name: str, **kwargs: Any) -> JobDone:
+        job = await self.submit_plan(name, **kwargs)
+        return await self.done(job.uid)
+
+    async def carry_on(self, action: str, item_uid: str) -> JobDone:
+        uid = self.uid(action)
+        await self.driver.submit(ContinueJob(uid, 1, item_uid, action))
+        return await self.done(uid)
+
+    async def script(self, source: str, **kwargs: Any) -> JobDone:
+        uid = self.uid("script")
+        await self.driver.submit(ScriptJob(uid, 1, textwrap.dedent(source), **kwargs))
+        return await self.done(uid)
+
+    async def function(self, name: str, *args: Any) -> JobDone:
+        uid = self.uid(name)
+        await self.driver.submit(FunctionJob(uid, 1, name, list(args)))
+        return await self.done(uid)
+
+    async def background(self, source: str) -> str:
+        uid = self.uid("background")
+        job = ScriptJob(uid, 1, textwrap.dedent(source), update_lists=False)
+        await self.driver.request(StartTask(encode(job)))
+        return uid
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="qs") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def base_settings(short_folder: Path) -> Settings:
+    """Settings of the shared worker."""
+    startup = short_folder / "startup"
+    startup.mkdir()
+    (startup / "00-all.py").write_text(STARTUP)
+    return Settings(runtime_dir=str(short_folder / "run"), startup_dir=str(startup))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_bench(base_settings: Settings) -> AsyncIterator[Bench]:
+    bench = Bench(base_settings)
+    opened = await bench.open()
+    assert opened.ok, opened
+    yield bench
+    await bench.driver.kill()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bench(shared_bench: Bench) -> AsyncIterator[Bench]:
+    """The shared worker, with an empty record, and idle before and after."""
+    bench = shared_bench
+    bench.recorder.story.clear()
+    bench.recorder.texts.clear()
+    yield bench
+    report = await bench.driver.request(_status())
+    assert report["job"] is None, "a test left a job behind"
+    assert report["background_tasks"] == [], "a test left a background task behind"
+    assert report["re_state"] == "idle"
+
+
+def _status() -> Any:
+    from qs_kernel_worker.messages import GetStatus
+
+    return GetStatus()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_bench(base_settings: Settings) -> AsyncIterator[Callable[..., Bench]]:
+    """Make further workbenches; whatever they started is ended."""
+    benches: list[Bench] = []
+    names = itertools.count(1)
+
+    def make(startup: dict[str, str] | None = None, **changes: Any) -> Bench:
+        settings = replace(base_settings, **changes)
+        if startup is not None:
+            folder = Path(tempfile.mkdtemp(dir=str(Path(str(settings.runtime_dir)).parent)))
+            for name, text in startup.items():
+                (folder / name).write_text(textwrap.dedent(text))
+            settings = replace(settings, startup_dir=str(folder))
+        bench = Bench(settings, name=f"new{next(names)}")
+        benches.append(bench)
+        return bench
+
+    yield make
+    for bench in benches:
+        with contextlib.suppress(Exception):
+            await bench.driver.kill()

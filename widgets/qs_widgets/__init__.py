@@ -1,0 +1,1 @@
+"""Notebook panels of the queue server."""
