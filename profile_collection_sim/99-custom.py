@@ -96,7 +96,7 @@ def move_then_count(
             raise TypeError(f"{name!r} must be a list, not {type(value).__name__!r}")
     if len(motors) != len(positions):
         raise TypeError(f"{len(motors)} motors can not move to {len(positions)} positions")
-    moves = [part for pair in zip(motors, positions) for part in pair]
+    moves = [part for pair in zip(motors, positions, strict=True) for part in pair]
     yield from bps.mv(*moves)
     yield from count(list(detectors))
 

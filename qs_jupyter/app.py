@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import zmq
 
 from qs_jupyter.api.dispatch import Dispatcher
+from qs_jupyter.kernel.driver import KernelDriver, KernelListener
 from qs_jupyter.kernel.runtime import RuntimeFolder
 from qs_jupyter.launcher_link import LauncherLink, StopReason
 from qs_jupyter.log_lines import LineFormatter
@@ -33,8 +34,14 @@ SWITCH_INTERVAL_S = 0.001
 class Application:
     """A manager with its sockets, store, worker driver and streams."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        driver: Callable[[KernelListener], KernelDriver] | None = None,
+    ) -> None:
         self.settings = settings
+        self._make_driver = driver or self._jupyter_driver
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._codec: Codec = codec(settings.zmq_encoding)
         self._publisher: Publisher | None = None
@@ -47,6 +54,16 @@ class Application:
         self.manager = Manager(settings, self.store, self.streams)
         self.dispatcher = Dispatcher(self.manager)
         self._server = ControlServer(self._context, self._codec, self._handle)
+
+    @property
+    def control_address(self) -> str:
+        """The address of the request socket, with the port that a wildcard became."""
+        return self._server.address
+
+    @property
+    def info_address(self) -> str | None:
+        """The address of the publishing socket, None when nothing is published."""
+        return None if self._publisher is None else self._publisher.address
 
     def _log_to_streams(self) -> logging.Handler:
         level = self.settings.console_logging_level
@@ -61,10 +78,13 @@ class Application:
 
     def _handle(self, request: Any, respond: Respond) -> None:
         # Status is asked for far more often than anything else, and the same one again.
-        if isinstance(request, dict) and request.get("method") in ("status", "ping"):
-            if request.keys() <= {"method", "params"}:
-                respond(self.manager.status_board.encoded(self._codec.encode))
-                return
+        if (
+            isinstance(request, dict)
+            and request.get("method") in ("status", "ping")
+            and request.keys() <= {"method", "params"}
+        ):
+            respond(self.manager.status_board.encoded(self._codec.encode))
+            return
         self.dispatcher.handle(request, respond)
 
     def bind(self) -> None:
@@ -103,22 +123,20 @@ class Application:
         # jupyter_client is most of the imports of a manager; the first status is answered
         # before it is loaded.
         await asyncio.sleep(0)
+        self.manager.attach(self._make_driver(self.manager.worker_events))
+
+    def _jupyter_driver(self, listener: KernelListener) -> KernelDriver:
         from qs_jupyter.kernel.jupyter import JupyterDriver  # noqa: PLC0415
 
         runtime = RuntimeFolder.of(self.settings)
-        self.manager.attach(
-            JupyterDriver(
-                self.settings,
-                runtime,
-                self.manager.worker_events,
-                worker_name=worker_name(self.settings),
-            )
+        return JupyterDriver(
+            self.settings, runtime, listener, worker_name=worker_name(self.settings)
         )
 
     def _status(self) -> Mapping[str, Any]:
         return self.manager.status_board.status()
 
-    def _store_changed(self, available: bool) -> None:  # noqa: FBT001 - a callback of the store
+    def _store_changed(self, available: bool) -> None:
         if available:
             logger.info("The store is available again")
         else:

@@ -108,6 +108,7 @@ class Launcher:
         self._limits = limits or Limits()
         self._stop: StopReason | None = None
         self._stop_deadline = float("inf")
+        self._is_last = False
         self._delay = 0.0
 
     def run(self) -> int:
@@ -121,6 +122,9 @@ class Launcher:
                 self._attend(child, selector, signals)
                 selector.unregister(child.beats_fd)
                 code = self._bury(child)
+                if self._must_end_worker(child):
+                    is_restart = True
+                    continue
                 if child.ended is not None and (child.ended == 0 or not self._goes_on(is_restart)):
                     return self._exit_code(child.ended)
                 if self._stop is not None or not (child.is_ready or is_restart):
@@ -128,12 +132,24 @@ class Launcher:
                 is_restart = True
                 self._wait_before_restart(child, code, selector, signals)
                 if self._stop is not None:
-                    return self._exit_code(1)
+                    # Nobody is left to tell the worker; a last manager does it.
+                    self._is_last = True
 
     def _goes_on(self, is_restart: bool) -> bool:
         # A restarted manager that cannot begin, for instance because the store is away just
         # then, is tried again: a plan may be running that somebody must look after.
         return is_restart and self._stop is None
+
+    def _must_end_worker(self, child: _Child) -> bool:
+        # A manager that vanished while it was to stop may have left its worker behind. One
+        # more is started, finds the worker and ends it: its first order is to stop.
+        vanished = child.ended is None and child.is_ready
+        if self._stop is None or not vanished or self._is_last:
+            return False
+        logger.warning("Another manager is started to end what the last one left behind")
+        self._is_last = True
+        self._stop_deadline = time.monotonic() + self._limits.stop
+        return True
 
     def _exit_code(self, code: int) -> int:
         if self._stop is StopReason.INTERRUPT:
@@ -155,6 +171,8 @@ class Launcher:
         child = _Child(process, orders_write, beats_read, now, now)
         with contextlib.suppress(BrokenPipeError):
             os.write(orders_write, Orders(self._settings, is_restart).to_line())
+        if self._stop is not None:
+            child.order(self._stop)
         logger.debug("Manager process %d was started", process.pid)
         return child
 
@@ -185,8 +203,7 @@ class Launcher:
     def _kill(self, child: _Child) -> None:
         if time.monotonic() >= self._stop_deadline:
             logger.error(
-                "Manager process %d did not end within %g s and is killed; its worker may still "
-                "be alive and is found by the next manager",
+                "Manager process %d did not end within %g s and is killed",
                 child.process.pid,
                 self._limits.stop,
             )

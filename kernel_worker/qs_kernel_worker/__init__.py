@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
     """Load the room in which the name lives."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    from importlib import import_module  # noqa: PLC0415 - this package is imported by everybody
 
     room = import_module(f"{__name__}.{_ROOMS.get(name, 'registry')}")
     value = globals()[name] = getattr(room, name)

@@ -12,7 +12,7 @@ import collections.abc
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from .annotations import CALLABLE_MARKER
@@ -60,17 +60,25 @@ def annotation_text(annotation: Any) -> str | None:
         return None
 
 
+def _dotted(cls: type) -> str:
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
+
+
+_BARE: dict[Any, str] = {
+    **{cls: _dotted(cls) for cls in _SIMPLE | _CONTAINERS},
+    # Without an argument some clients can not check it.
+    collections.abc.Iterable: "collections.abc.Iterable[typing.Any]",
+    Any: "typing.Any",
+    type(None): "NoneType",
+    ...: "...",
+}
+
+
 class _NoTextError(Exception):
     """Some part of the annotation means nothing to a client."""
 
 
 def _text(annotation: Any) -> str:
-    if annotation is Any:
-        return "typing.Any"
-    if annotation is type(None):
-        return "NoneType"
-    if annotation is ...:
-        return "..."
     marker = _marker(annotation)
     if marker is not None:
         return marker
@@ -81,13 +89,13 @@ def _text(annotation: Any) -> str:
         return special(annotation, arguments)
     if origin is not None:
         return _generic(annotation, origin, arguments)
-    if annotation in _SIMPLE:
-        return str(annotation.__name__)
-    if annotation is collections.abc.Iterable:
-        return "collections.abc.Iterable[typing.Any]"
-    if annotation in _CONTAINERS:
-        return _dotted(annotation)
-    raise _NoTextError
+    return _bare(annotation)
+
+
+def _bare(annotation: Any) -> str:
+    if not isinstance(annotation, Hashable) or annotation not in _BARE:
+        raise _NoTextError
+    return _BARE[annotation]
 
 
 def _generic(annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> str:
@@ -135,14 +143,9 @@ def _marker(annotation: Any) -> str | None:
             raise _NoTextError
         return CALLABLE_MARKER
     protocols = sys.modules.get("bluesky.protocols")
-    if protocols is None or not isinstance(origin, type):
+    if protocols is None or not getattr(origin, "_is_protocol", False):
         return None
-    if getattr(protocols, origin.__name__, None) is not origin:
+    name: str = origin.__name__
+    if getattr(protocols, name, None) is not origin:
         return None
-    if not getattr(origin, "_is_protocol", False):
-        return None
-    return _PROTOCOL_MARKERS.get(origin.__name__, "__DEVICE__")
-
-
-def _dotted(cls: type) -> str:
-    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
+    return _PROTOCOL_MARKERS.get(name, "__DEVICE__")

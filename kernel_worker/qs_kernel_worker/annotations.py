@@ -9,6 +9,7 @@ import ast
 import copy
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
@@ -29,7 +30,11 @@ CALLABLE_MARKER = "__CALLABLE__"
 MARKERS = DEVICE_MARKERS | PLAN_MARKERS | {CALLABLE_MARKER}
 
 _SIMPLE_TYPES = frozenset(
-    "int float complex str bytes bool list tuple set frozenset dict object NoneType".split()
+    cls.__name__
+    for cls in (
+        *(int, float, complex, str, bytes, bool),
+        *(list, tuple, set, frozenset, dict, object, type(None)),
+    )
 )
 _PREFIXES = frozenset({"typing", "collections", "collections.abc"})
 _TYPE_EXPRESSION_NODES = (
@@ -170,13 +175,10 @@ def _expect_type(value: Any, expected: type, what: str) -> None:
 
 
 def _expect_number(value: Any, what: str) -> None:
-    if isinstance(value, bool):
+    # Numbers of numpy are welcome, but neither True nor "5".
+    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
         raise TypeError(f"{what} must be a number, not {value!r}")
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(value, str) or number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise TypeError(f"{what} must be a finite number, not {value!r}")
 
 
@@ -197,7 +199,8 @@ def check_type_expression(text: str, custom_types: Collection[str]) -> None:
         raise ValueError(f"Type {text!r} is no valid expression: {error}") from error
     for node in ast.walk(tree):
         if not isinstance(node, _TYPE_EXPRESSION_NODES):
-            raise ValueError(f"Type {text!r} may not contain {type(node).__name__!r}")
+            kind = type(node).__name__
+            raise ValueError(f"Type {text!r} may not contain {kind!r}")  # noqa: TRY004 - no type
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in _PREFIXES:
             raise ValueError(f"Type {text!r}: name {ast.unparse(node)!r} is not defined")
     used = used_names(text)

@@ -29,14 +29,14 @@ def best_effort_callback(*, plots: bool) -> Any:
     Without matplotlib there are none, whatever is asked for.
     """
     if find_spec("matplotlib") is not None:
-        from bluesky.callbacks.best_effort import BestEffortCallback
+        from bluesky.callbacks.best_effort import BestEffortCallback  # noqa: PLC0415 - see above
 
         callback = BestEffortCallback()
         if not plots:
             callback.disable_plots()
         return callback
     with _empty_matplotlib():
-        from bluesky.callbacks.best_effort import BestEffortCallback
+        from bluesky.callbacks.best_effort import BestEffortCallback  # noqa: PLC0415 - see above
     # Left to itself the callback asks matplotlib whether Qt is in use.
     callback = BestEffortCallback(use_teleporter=False)
     callback.disable_plots()

@@ -108,7 +108,7 @@ def _is_ophyd_async(candidate: Any) -> bool:
 
 
 def _abilities(device: Any) -> dict[str, Any]:
-    from bluesky.protocols import Flyable, Movable, Readable
+    from bluesky.protocols import Flyable, Movable, Readable  # noqa: PLC0415 - heavy
 
     return {
         "is_readable": isinstance(device, Readable),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -120,7 +121,7 @@ def _header_types(plan: Callable[..., Any], signature: inspect.Signature) -> dic
         if isinstance(annotation, str):
             try:
                 annotation = _evaluated(annotation, global_names)
-            except Exception:  # noqa: BLE001, S112 - what can not be evaluated is no type
+            except Exception:  # noqa: BLE001 - what can not be evaluated is no type
                 continue
         if annotation is not parameter.empty:
             types[name] = annotation
@@ -130,8 +131,6 @@ def _header_types(plan: Callable[..., Any], signature: inspect.Signature) -> dic
 def _evaluated(annotation: str, global_names: dict[str, Any]) -> Any:
     """Evaluate a postponed annotation where it was written, as ``typing`` does."""
     holder = type("Holder", (), {"__annotations__": {"value": annotation}})
-    import typing
-
     return typing.get_type_hints(holder, globalns=global_names)["value"]
 
 

@@ -1,7 +1,8 @@
-"""Texts about a plan and its parameters, taken out of a docstring in the NumPy style.
+"""Texts about a plan and its parameters, taken out of its docstring.
 
-Only what the lists of plans show is read: the first paragraph and the section *Parameters*.
-A docstring in another style, or a broken one, gives fewer texts and never an error.
+Only what the lists of plans show is read: the first paragraph, and the section *Parameters*
+in the style of NumPy or *Args* in the style of Google. A docstring in another style, or a
+broken one, gives fewer texts and never an error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from dataclasses import dataclass, field
 
 _SIGNATURE = re.compile(r"^([\w., ]+=)?\s*[\w.]+\(.*\)$")
+_GOOGLE_HEADING = re.compile(r"^(Args|Arguments|Parameters):\s*$")
+_GOOGLE_ITEM = re.compile(r"^(\*{0,2}\w+)\s*(?:\(.*?\))?\s*:\s*(.*)$")
 _UNDERLINE = re.compile(r"^(-{3,}|={3,})\s*$")
 
 
@@ -33,7 +36,8 @@ def read_docstring(docstring: str | None) -> Texts:
         if heading in ("Parameters", "Other Parameters"):
             for name, text in _items(content).items():
                 parameters.setdefault(name, text)
-    return Texts(_summary(sections[0][1]), parameters)
+    front = sections[0][1]
+    return Texts(_summary(front), parameters or _google_items(front))
 
 
 def _sections(lines: list[str]) -> list[tuple[str, list[str]]]:
@@ -102,3 +106,25 @@ def _names(line: str) -> list[str]:
 
 def _dedented(lines: list[str]) -> str:
     return inspect.cleandoc("\n".join(["", *lines])).strip("\n")
+
+
+def _google_items(lines: list[str]) -> dict[str, str]:
+    """Read ``name (type): text`` lines, indented below the heading; texts may go on below."""
+    start = next((n for n, line in enumerate(lines) if _GOOGLE_HEADING.match(line)), None)
+    if start is None:
+        return {}
+    section: list[str] = []
+    for line in lines[start + 1 :]:
+        if line and not line[0].isspace():
+            break
+        section.append(line)
+    items: dict[str, str] = {}
+    name = None
+    for line in inspect.cleandoc("\n".join(["", *section])).splitlines():
+        item = _GOOGLE_ITEM.match(line)
+        if item:
+            name = item[1].lstrip("*")
+            items[name] = item[2]
+        elif name and line.strip():
+            items[name] = f"{items[name]}\n{line.strip()}".strip()
+    return {name: text for name, text in items.items() if text}

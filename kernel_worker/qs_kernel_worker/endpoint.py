@@ -115,8 +115,10 @@ class Endpoint:
             os.killpg(os.getpgid(0), signal.SIGINT)
         elif request.target == "main":
             interrupt_main_thread()
+        elif request.target == "engine":
+            self._worker.engine.force_halt()
         else:
-            raise ValueError(f"target must be 'main' or 'group', not {request.target!r}")
+            raise ValueError(f"target must be 'main', 'group' or 'engine', not {request.target!r}")
         return {}
 
     def _start_task(self, request: m.StartTask) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def run_source(source: str, filename: str, user_ns: dict[str, Any], shell: Any =
     tree = ast.parse(shell.transform_cell(source), filename)
     last: ast.Expression | None = None
     if tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";"):
-        last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+        last = ast.Expression(tree.body.pop().value)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     # The loader of cells compiles before it runs: a mistake in the last line runs nothing.
     body = compile(tree, filename, "exec", flags, dont_inherit=True)
@@ -55,7 +55,7 @@ def _evaluate(code: CodeType, user_ns: dict[str, Any]) -> Any:
 
 def _display(value: Any) -> None:
     if value is not None:
-        from IPython.display import display
+        from IPython.display import display  # noqa: PLC0415 - seldom needed
 
         display(value)
 

@@ -23,8 +23,8 @@ def generate(config: WorkerConfig) -> dict[str, Any]:
     """Run the startup code in a new shell and describe what it leaves."""
     # No window can be shown, and no kernel is there to choose a backend.
     os.environ.setdefault("MPLBACKEND", "agg")
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
+    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 - heavy
+    from traitlets.config import Config  # noqa: PLC0415 - heavy
 
     quiet = Config({"HistoryManager": {"enabled": False}})
     shell = InteractiveShell.instance(config=quiet)

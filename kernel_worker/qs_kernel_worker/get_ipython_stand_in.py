@@ -25,8 +25,8 @@ def stand_in(user_ns: dict[str, Any]) -> Iterator[None]:
 
     Libraries that ask for the shell while they are imported get the one of the kernel.
     """
-    import IPython
-    from IPython.core import getipython
+    import IPython  # noqa: PLC0415 - heavy
+    from IPython.core import getipython  # noqa: PLC0415 - heavy
 
     original = getipython.get_ipython
     get_ipython = _get_ipython_for(user_ns, original)

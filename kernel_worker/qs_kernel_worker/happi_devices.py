@@ -37,7 +37,7 @@ def load_devices_from_happi(
         When no device, or more than one, has a name.
     """
     wanted = [_names(item) for item in device_names]
-    from happi import Client, load_devices
+    from happi import Client, load_devices  # noqa: PLC0415 - not installed everywhere
 
     client = Client.from_config()
     found = [_the_one(client, database_name, search) for database_name, _ in wanted]

@@ -4,8 +4,8 @@ Hooks into ipykernel 7.4 (``kernelbase.Kernel``, ``ipkernel.IPythonKernel``):
 ``process_control``, ``shell_channel_thread_main``, ``dispatch_shell``, ``set_parent``,
 ``shutdown_request``, ``_send_interrupt_children``, ``pre_handler_hook``,
 ``post_handler_hook``, ``_publish_status``, ``_topic``, ``shell_class``, ``shell_stream``,
-``control_stream``, ``iopub_socket``, ``shell_channel_thread.io_loop``, ``io_loop``,
-``_shell_parent``, ``_shell_parent_ident``.
+``control_stream``, ``control_thread``, ``iopub_socket``, ``start``,
+``shell_channel_thread.io_loop``, ``io_loop``, ``_shell_parent``, ``_shell_parent_ident``.
 
 A stock kernel announces every control request as busy and idle, waits for two flushes in it,
 runs jobs and cells in one undivided queue, lets any client end it, and interrupts its whole
@@ -37,6 +37,9 @@ from qs_kernel_worker.shell import WorkerShell
 from qs_kernel_worker.worker import Worker, failed_job
 
 logger = logging.getLogger(__name__)
+
+# A worker whose manager died while it started it may have been noted nowhere.
+UNGREETED_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,17 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
         worker.main_thread.when_unparked(
             lambda: self.shell_channel_thread.io_loop.add_callback(self._clients.retry)
         )
+
+    def start(self) -> None:
+        """Serve the channels; end when no manager says hello."""
+        super().start()
+        loop = self.control_thread.io_loop
+        loop.add_callback(loop.call_later, UNGREETED_LIMIT_S, self._end_if_ungreeted)
+
+    def _end_if_ungreeted(self) -> None:
+        if self._worker.lease is None:
+            logger.warning("No manager has said hello; the worker ends")
+            self.end()
 
     def end(self) -> None:
         """Let the main thread leave its loop for good, when it gets there; any thread."""

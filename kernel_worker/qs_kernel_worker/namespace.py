@@ -60,13 +60,7 @@ def existing_lists(
     plans = _chosen(objects, is_plan, registered_plans, "plan", lists)
     names = Names(lists.devices, tuple(plans))
     for name, plan in plans.items():
-        try:
-            lists.plans[name] = describe_plan(name, plan, names)
-        except InvalidPlanError as error:
-            if not ignore_invalid_plans:
-                raise
-            lists.rejected_plans[name] = str(error)
-            lists.warnings.append(f"{error}. The plan is left out")
+        _add_plan(name, plan, names, lists, ignore_invalid=ignore_invalid_plans)
     return lists
 
 
@@ -90,6 +84,23 @@ def _chosen(
             problem = f"is no {kind}" if name in objects else "does not exist"
             lists.warnings.append(f"Registered {kind} {name!r} {problem}. It is not listed")
     return chosen
+
+
+def _add_plan(
+    name: str,
+    plan: Callable[..., Any],
+    names: Names,
+    lists: ExistingLists,
+    *,
+    ignore_invalid: bool,
+) -> None:
+    try:
+        lists.plans[name] = describe_plan(name, plan, names)
+    except InvalidPlanError as error:
+        if not ignore_invalid:
+            raise
+        lists.rejected_plans[name] = str(error)
+        lists.warnings.append(f"{error}. The plan is left out")
 
 
 def _add_device(

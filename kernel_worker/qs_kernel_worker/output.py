@@ -28,6 +28,10 @@ from ipykernel.iostream import OutStream
 READ_BYTES = 65_536
 READS_AT_A_TIME = 64
 
+# What is written past Python goes to the log file as well, but not for months: the file may
+# lie in memory.
+LOGGED_BYTES = 2**20
+
 
 class _Text:
     """Text waiting to be sent: pieces of one stream with one label."""
@@ -88,6 +92,7 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._fd_lock = threading.Lock()
+        self._left_to_log = LOGGED_BYTES
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         super().__init__(*args, **kwargs)
 
@@ -114,11 +119,16 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
                 data = os.read(self._fid, READ_BYTES)
                 if not data:
                     return
-                with contextlib.suppress(OSError):  # a full disk must not silence the worker
-                    os.write(self._original_stdstream_copy, data)
+                self._log(data)
                 text = self._decoder.decode(data)
                 if text:
                     self._add(text, self._parent_header_global)
+
+    def _log(self, data: bytes) -> None:
+        if self._left_to_log > 0:
+            self._left_to_log -= len(data)
+            with contextlib.suppress(OSError):  # a full disk must not silence the worker
+                os.write(self._original_stdstream_copy, data)
 
     def _add(self, text: str, label: dict[str, Any]) -> None:
         _shared.add(self.name, label, text)

@@ -45,7 +45,7 @@ class _Loader(Loader):
     """Fills a module with our names."""
 
     def exec_module(self, module: ModuleType) -> None:
-        import qs_kernel_worker
+        import qs_kernel_worker  # noqa: PLC0415 - loads its rooms on demand
 
         for name in _NAMES[module.__name__]:
             setattr(module, name, getattr(qs_kernel_worker, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime
 from datetime import time as time_of_day
 from enum import Enum
@@ -49,23 +49,26 @@ def _plain(value: Any, depth: int) -> Any:
 
 def _simpler(value: Any) -> Any:
     """Turn one value into a more basic one, or return it as it is."""
-    if isinstance(value, Enum):
-        return value.value
-    for base in (str, int, float):
-        if isinstance(value, base):
-            return base(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value).decode("utf-8", "backslashreplace")
-    if isinstance(value, (datetime, date, time_of_day)):
-        return value.isoformat()
-    if isinstance(value, PurePath):
-        return str(value)
+    for types, simplify in _SIMPLIFICATIONS:
+        if isinstance(value, types):
+            return simplify(value)
     # Without numpy in the process there is nothing of numpy to convert.
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
         converted = value.tolist()
         return _repr(value) if isinstance(converted, numpy.generic) else converted
     return value
+
+
+_SIMPLIFICATIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Enum, lambda value: value.value),
+    (str, str),
+    (int, int),
+    (float, float),
+    ((bytes, bytearray, memoryview), lambda v: bytes(v).decode("utf-8", "backslashreplace")),
+    ((datetime, date, time_of_day), lambda value: value.isoformat()),
+    (PurePath, str),
+)
 
 
 def _key(key: Any) -> str:

@@ -8,6 +8,7 @@ already there.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import threading
 import time
@@ -231,6 +232,24 @@ class RunEngineControl:
             logger.warning("The pause was refused: %s", error)
         else:
             self._tell_state()
+
+    def force_halt(self) -> None:
+        """Raise KeyboardInterrupt in the thread of the engine, for a plan that blocks its loop.
+
+        The engine then halts the plan by itself and stays usable. Code that waits in a C
+        library gets the exception only when it returns.
+
+        Raises
+        ------
+        RuntimeError
+            There is no engine, or its thread is not known.
+        """
+        thread = getattr(self._engine, "_th", None)  # bluesky 1.13 and later
+        if thread is None or thread.ident is None:
+            raise NoRunEngineError
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
+        )
 
 
 def _is_run_engine(candidate: Any) -> bool:

@@ -45,8 +45,10 @@ from .messages import StartupProgress, WorkerConfig
 
 # What an imported module says about itself must not describe the namespace.
 _MODULE_FACTS = frozenset(
-    "__name__ __doc__ __package__ __loader__ __spec__ __path__ __file__ __cached__ "
-    "__builtins__ __annotations__".split()
+    {
+        *("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__path__"),
+        *("__file__", "__cached__", "__builtins__", "__annotations__"),
+    }
 )
 
 
@@ -212,7 +214,10 @@ def _python_startup(config: WorkerConfig, app: Any) -> Path | None:
 
 def _shared_startup_folders() -> list[Path]:
     """Return the startup folders that IPython shares between all users and profiles."""
-    from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
+    from IPython.core.application import (  # noqa: PLC0415 - heavy
+        ENV_CONFIG_DIRS,
+        SYSTEM_CONFIG_DIRS,
+    )
 
     return [Path(folder) / "startup" for folder in (*ENV_CONFIG_DIRS, *SYSTEM_CONFIG_DIRS)]
 
@@ -346,4 +351,4 @@ def _publish_namespace(user_ns: dict[str, Any], config: WorkerConfig) -> None:
 
 def _say(text: str, stream: Any = None) -> None:
     # The console stream is what remote users see of a starting worker.
-    print(text, file=stream or sys.stdout, flush=True)  # noqa: T201
+    print(text, file=stream or sys.stdout, flush=True)

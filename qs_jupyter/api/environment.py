@@ -15,27 +15,21 @@ if TYPE_CHECKING:
 Reply = Mapping[str, Any]
 
 
-@method(
-    lock="environment", state_refused="", starts=True, phrases=("environment open",)
-)
+@method(lock="environment", state_refused="", starts=True, phrases=("environment open",))
 def environment_open(manager: Manager) -> Reply:
     """Start a worker kernel and load the startup code."""
     manager.handle(events.OpenRequested())
     return {}
 
 
-@method(
-    lock="environment", state_refused="", starts=True, phrases=("environment close",)
-)
+@method(lock="environment", state_refused="", starts=True, phrases=("environment close",))
 def environment_close(manager: Manager) -> Reply:
     """End the worker in order; only when nothing goes on in it."""
     manager.handle(events.CloseRequested())
     return {}
 
 
-@method(
-    lock="environment", state_refused="", starts=True, phrases=("environment destroy",)
-)
+@method(lock="environment", state_refused="", starts=True, phrases=("environment destroy",))
 def environment_destroy(manager: Manager) -> Reply:
     """Kill the worker, whatever it does; a running plan fails and returns to the queue."""
     manager.handle(events.DestroyRequested())

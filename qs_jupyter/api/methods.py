@@ -1,6 +1,7 @@
 """The rooms of methods; importing this fills the table."""
 
 import qs_jupyter.api.environment
+import qs_jupyter.api.events
 import qs_jupyter.api.history
 import qs_jupyter.api.lock
 import qs_jupyter.api.manager

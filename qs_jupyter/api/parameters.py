@@ -62,6 +62,12 @@ def _string_or_strings(name: str, value: Any) -> Any:
     )
 
 
+def _seconds(name: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise BadRequest(f"Parameter '{name}' must be a number of seconds: {value!r}")
+    return float(value)
+
+
 _INVALID = "Parameter '{name}' has incorrect type: {value!r} ({type})"
 
 Flag = Annotated[
@@ -158,6 +164,10 @@ HistoryUid = Annotated[
     str | None,
     Kind("str", _instance(str, "The '{name}' parameter must be a string: {name}={value!r}")),
 ]
+EventNumber = Annotated[
+    int, Kind("int", _instance(int, "Parameter '{name}' must be an integer: {value!r}"))
+]
+Seconds = Annotated[float, Kind("float (seconds)", _seconds)]
 Option = Annotated[str, Kind("str", _instance(str, "Option {value!r} must be a string"))]
 TestName = Annotated[
     str,

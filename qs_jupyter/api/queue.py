@@ -119,9 +119,7 @@ def queue_item_get(manager: Manager, pos: Position = None, uid: UidText = None) 
     reply={"item": {}, "qsize": None},
     phrases=("queue item remove {selected?}",),
 )
-async def queue_item_remove(
-    manager: Manager, pos: Position = None, uid: UidText = None
-) -> Reply:
+async def queue_item_remove(manager: Manager, pos: Position = None, uid: UidText = None) -> Reply:
     """Remove one item, by default the one at the back."""
     return await manager.queue_edits.remove(pos, uid)
 
@@ -210,9 +208,7 @@ async def queue_item_execute(
     return await manager.runs.execute(item, user, user_group)
 
 
-@method(
-    lock="environment", writes=True, state_refused="", starts=True, phrases=("queue start",)
-)
+@method(lock="environment", writes=True, state_refused="", starts=True, phrases=("queue start",))
 async def queue_start(manager: Manager) -> Reply:
     """Run the queue from its front."""
     return await manager.runs.start()
@@ -234,5 +230,3 @@ async def queue_stop_cancel(manager: Manager) -> Reply:
 async def queue_autostart(manager: Manager, enable: Enable) -> Reply:
     """Have the queue start by itself whenever there is something to run."""
     return await manager.runs.set_autostart(enable=enable)
-
-

@@ -20,9 +20,7 @@ def re_pause(manager: Manager, option: Option = "deferred") -> Reply:
     return manager.runs.pause(option)
 
 
-@method(
-    lock="environment", writes=True, state_refused="", starts=True, phrases=("re resume",)
-)
+@method(lock="environment", writes=True, state_refused="", starts=True, phrases=("re resume",))
 async def re_resume(manager: Manager) -> Reply:
     """Go on with the paused plan."""
     return await manager.runs.carry_on("resume")

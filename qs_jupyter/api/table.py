@@ -40,8 +40,8 @@ class Method:
     ``refused`` precedes the text of a refused request, ``state_refused`` the text of a
     refusal for the present state. ``reply`` names the fields of the reply beyond ``success``
     and ``msg``, with the values they have in a refusal; a field in ``echo`` returns what the
-    request held instead. ``starts`` tells that success means accepted, not done; ``writes`` that the method changes
-    what the store keeps and is refused while the store is away.
+    request held instead. ``starts`` tells that success means accepted, not done; ``writes``
+    that the method changes what the store keeps and is refused while the store is away.
     """
 
     name: str

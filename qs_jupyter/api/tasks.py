@@ -54,7 +54,11 @@ async def function_execute(
     )
 
 
-@method(reply={"task_uid": None, "status": None}, echo=("task_uid",), phrases=("task status {task_uid}",))
+@method(
+    reply={"task_uid": None, "status": None},
+    echo=("task_uid",),
+    phrases=("task status {task_uid}",),
+)
 def task_status(manager: Manager, task_uid: TaskUids) -> Reply:
     """Return ``running``, ``completed`` or ``not_found``, for one task or for each of a list."""
     return {"task_uid": task_uid, "status": manager.task_runs.status(task_uid)}

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from qs_jupyter.errors import NotAllowed, did_you_mean
 from qs_jupyter.model.annotation_types import AnnotationError, read_annotation
-from qs_jupyter.model.catalogue import check_containers, compiled, validation_failed
+from qs_jupyter.model.catalogue import check_containers, compiled, explained
 from qs_jupyter.model.devices import whole_table
 from qs_jupyter.model.plans import restrict_description
 
@@ -36,9 +36,10 @@ def validate_plan(
     if allowed_plans is None:
         return True, ""
     try:
-        _check(plan, allowed_plans, allowed_devices)
+        with explained(plan):
+            _check(plan, allowed_plans, allowed_devices)
     except NotAllowed as error:
-        return False, validation_failed(str(error), plan)
+        return False, str(error)
     return True, ""
 
 

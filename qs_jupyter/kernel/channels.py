@@ -37,16 +37,18 @@ class Channels:
         self._on_event = on_event
         self._on_text = on_text
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._sockets = {
-            "shell": kernel.connect_shell(),
-            "control": kernel.connect_control(),
-            "iopub": kernel.connect_iopub(),
+        iopub = kernel.connect_iopub()
+        # A kernel welcomes only the first subscriber of a topic, so we need one of our own.
+        iopub.subscribe(self.session.encode())
+        self._sockets: dict[str, tuple[Any, Handler]] = {
+            "shell": (kernel.connect_shell(), self._take_reply),
+            "control": (kernel.connect_control(), self._take_reply),
+            "iopub": (iopub, self._take_published),
         }
         self.welcome = asyncio.Event()
         self._readers = [
-            self._start_reader("shell", self._take_reply),
-            self._start_reader("control", self._take_reply),
-            self._start_reader("iopub", self._take_published),
+            asyncio.create_task(self._read(*each), name=f"worker {channel}")
+            for channel, each in self._sockets.items()
         ]
 
     @property
@@ -66,12 +68,13 @@ class Channels:
         KernelFailure
             The worker died meanwhile.
         """
+        socket, _ = self._sockets[channel]
         message = self._session.msg(msg_type, content=json.dumps(content).encode())
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[message["header"]["msg_id"]] = answer
         try:
             async with asyncio.timeout(timeout_s):
-                await self._sockets[channel].send_multipart(self._session.serialize(message))
+                await socket.send_multipart(self._session.serialize(message))
                 return await answer
         finally:
             self._waiting.pop(message["header"]["msg_id"], None)
@@ -85,28 +88,27 @@ class Channels:
         finally:
             heart.close(linger=0)
 
-    def fail(self, cause: str) -> None:
-        """Let everybody who waits for a reply know that none will come."""
+    async def end(self, cause: str) -> None:
+        """Take what has arrived already; who waits for more learns why none will come."""
+        await self._take_the_rest()
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(KernelFailure(cause))
 
     async def close(self) -> None:
-        """Take what has arrived already, then close the sockets."""
+        """Close the sockets; `end` comes first."""
+        for socket, _ in self._sockets.values():
+            socket.close(linger=0)
+
+    async def _take_the_rest(self) -> None:
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
-        iopub = self._sockets["iopub"]
-        while await iopub.poll(0):
-            self._handle(await iopub.recv_multipart(), self._take_published)
-        for socket in self._sockets.values():
-            socket.close(linger=0)
+        for socket, handler in self._sockets.values():
+            while not socket.closed and await socket.poll(0):
+                self._handle(await socket.recv_multipart(), handler)
 
-    def _start_reader(self, channel: str, handler: Handler) -> asyncio.Task[None]:
-        return asyncio.create_task(self._read(channel, handler), name=f"worker {channel}")
-
-    async def _read(self, channel: str, handler: Handler) -> None:
-        socket = self._sockets[channel]
+    async def _read(self, socket: Any, handler: Handler) -> None:
         while True:
             self._handle(await socket.recv_multipart(), handler)
 
@@ -136,4 +138,6 @@ class Channels:
             if text is not None:
                 self._on_text(text)
         elif msg_type == "iopub_welcome":
-            self.welcome.set()
+            content = json.loads(message["content"])
+            if content.get("subscription") == self.session:
+                self.welcome.set()

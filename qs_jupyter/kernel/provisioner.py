@@ -15,6 +15,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
@@ -33,14 +34,20 @@ class WorkerProvisioner(LocalProvisioner):  # type: ignore[misc]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event = asyncio.Event()
         self._returncode: int | None = None
+        self._when_launched: Callable[[], None] = lambda: None
 
     # --------------------------------------------------------------- begin and find again
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the process and watch it."""
         info = await super().launch_kernel(cmd, **kwargs)
+        self._when_launched()
         self._watch()
         return info
+
+    def when_launched(self, callback: Callable[[], None]) -> None:
+        """Call this as soon as there is a process."""
+        self._when_launched = callback
 
     def adopt(self, process: WorkerProcess) -> None:
         """Take over a living process that an earlier manager started."""
@@ -65,6 +72,15 @@ class WorkerProvisioner(LocalProvisioner):  # type: ignore[misc]
     def ended(self) -> asyncio.Event:
         """Set when the process has ended."""
         return self._ended
+
+    async def ended_within(self, limit_s: float) -> bool:
+        """Wait for the end, but not longer than this; return whether it came."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def how_it_ended(self) -> str:
         """Say how the process ended, as far as can be known."""

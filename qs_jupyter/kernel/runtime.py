@@ -25,6 +25,7 @@ from pathlib import Path
 from qs_jupyter.errors import ConfigurationError
 from qs_jupyter.settings import Settings
 
+CRASH = "Fatal Python error"
 SOCKETS = 5
 LONGEST_SOCKET_PATH = 103  # macOS allows 104 bytes with the closing zero, Linux 108
 _SHORT_NAME = re.compile(r"[A-Za-z0-9_.]{1,24}")
@@ -97,12 +98,14 @@ class WorkerFiles:
         temporary.write_text(json.dumps(asdict(process)))
         temporary.replace(self.process)
 
-    def log_tail(self, length: int = 2000) -> str:
-        """Return the end of the log file."""
+    def last_words(self, length: int = 2000) -> str:
+        """Return how the log file ends: from the report of a crash on, if there is one."""
         try:
-            return self.log.read_text(errors="replace")[-length:].strip()
+            text = self.log.read_text(errors="replace")
         except OSError:
             return ""
+        crash = text.rfind(CRASH)
+        return text[crash:][:length].strip() if crash >= 0 else text[-length:].strip()
 
     def remove(self) -> None:
         """Remove everything but the log, which may be wanted after a crash."""

@@ -61,9 +61,7 @@ def _find_immediate(manager: Manager, command: commands.FindImmediate) -> None:
 
 
 def _found(manager: Manager, item: Item, attempt: int, *, immediate: bool) -> None:
-    manager.follow(
-        events.FrontFound(item, attempt, item.uid, manager.now(), immediate)
-    )
+    manager.follow(events.FrontFound(item, attempt, item.uid, manager.now(), immediate))
 
 
 def _drop_instruction(manager: Manager, command: commands.DropInstruction) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter.errors import BadRequest, KernelFailure
+from qs_jupyter.errors import BadRequest, KernelFailure, Refusal
 from qs_jupyter.model import events
 from qs_jupyter.model.state import Phase, Stage
 from qs_kernel_worker.messages import Hold
@@ -48,7 +49,9 @@ class Ending:
         if environment.stage is Stage.CLOSED:
             return
         is_idle = manager.model.phase is Phase.IDLE and not environment.main_thread.is_foreign
-        manager.handle(events.CloseRequested() if is_idle else events.DestroyRequested())
+        # Refused while the environment is on its way out already.
+        with contextlib.suppress(Refusal):
+            manager.handle(events.CloseRequested() if is_idle else events.DestroyRequested())
         while manager.model.environment.stage is not Stage.CLOSED:
             await manager.status_board.next_change()
         await manager.durable()

@@ -150,9 +150,7 @@ class Lists:
             return
         catalogue = self.catalogue
         try:
-            await asyncio.to_thread(
-                _save_if_different, path, catalogue.plans, catalogue.devices
-            )
+            await asyncio.to_thread(_save_if_different, path, catalogue.plans, catalogue.devices)
         except (OSError, QueueServerError) as error:
             logger.error("The lists could not be written to '%s': %s", path, error)  # noqa: TRY400
 

@@ -52,10 +52,13 @@ KEPT_EVENTS = 300
 class Manager:
     """State of the queue server and everything that may change it."""
 
-    def __init__(self, settings: Settings, store: Store, streams: Streams) -> None:
+    def __init__(  # noqa: PLR0915 - one line for each part
+        self, settings: Settings, store: Store, streams: Streams
+    ) -> None:
         self.settings = settings
         self.store = store
         self.streams = streams
+        self.events = streams.events
         self.model = Model()
         self.queue = Queue()
         self.history = History()
@@ -224,7 +227,7 @@ class Manager:
         """Return the latest events, for log lines about failures."""
         return list(self._story)
 
-    def hold_autostart(self, held: bool) -> None:  # noqa: FBT001 - a switch
+    def hold_autostart(self, held: bool) -> None:
         """Keep autostart waiting, or let it look again."""
         self._autostart_held = held
 
@@ -244,6 +247,7 @@ class Manager:
         """Note a change for the transaction of this turn; None stands for no change."""
         if change is not None:
             self._recorded.append(change)
+            self.events.add_change(change, self.now())
 
     def after_commit(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start something as soon as all that was recorded is durable."""

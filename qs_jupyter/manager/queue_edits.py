@@ -6,6 +6,7 @@ An edit checks everything, changes the queue, and is answered when the change is
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +72,7 @@ class QueueEdits:
             catalogue.check_plan(item.data, user_group)
         return item
 
-    async def add(
-        self, raw: Any, user: str, user_group: str, place: PlaceParameters
-    ) -> Reply:
+    async def add(self, raw: Any, user: str, user_group: str, place: PlaceParameters) -> Reply:
         """Add one item."""
         manager = self._manager
         item = self.prepare(raw, user, user_group, manager.new_uid())
@@ -168,10 +167,8 @@ class QueueEdits:
         source = positions.parse_move_source(pos, uid)
         place = positions.parse_destination(*destination)
         moved = None
-        try:
+        with contextlib.suppress(Refusal):  # refused below, with the words for a move
             moved = manager.queue.get(source, self._running_uid)
-        except Refusal:
-            pass  # refused below, with the words for a move
         change = manager.queue.move(source, place, self._running_uid)
         assert moved is not None, "a move of an item that is not there was accepted"
         reply = {"item": EncodedText(moved.text), "qsize": len(manager.queue)}
@@ -232,7 +229,7 @@ class QueueEdits:
         await manager.commit()
 
 
-class BatchRefused(BadRequest):  # noqa: N818 - a refusal, like its base
+class BatchRefused(BadRequest):
     """Some items of a batch are not valid; the reply tells which. Its text has no prefix."""
 
     bare = True

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from qs_jupyter.manager.event_stream import EventStream
+
 COALESCE_S = 0.01
 HEARTBEAT_S = 1.0
 
@@ -30,6 +32,9 @@ class StreamPublisher(Protocol):
 
     def info(self, content: Mapping[str, Any]) -> None:
         """Publish a piece of system information."""
+
+    def event(self, topic: bytes, text: str) -> None:
+        """Publish a numbered event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Streams:
     def __init__(self, publisher: StreamPublisher | None, terminal: Terminal | None) -> None:
         self._publisher = publisher
         self._terminal = terminal
+        self.events = EventStream(publisher.event if publisher is not None else None)
         self._pieces: deque[Piece] = deque()
         self._flush_handle: asyncio.TimerHandle | None = None
         self._status: Callable[[], Mapping[str, Any]] | None = None
@@ -87,8 +93,7 @@ class Streams:
         self._loop = asyncio.get_running_loop()
         self._status = status
         self._flush()
-        if self._publisher is not None:
-            self._publish_status()
+        self._publish_status()
 
     def close(self) -> None:
         """Publish what is left and stop."""
@@ -118,19 +123,31 @@ class Streams:
 
     def status_changed(self) -> None:
         """Publish the status once this turn of the loop is over."""
-        if self._status_handle is None and self._loop is not None and self._publisher is not None:
+        if self._status_handle is None and self._loop is not None:
             self._status_handle = self._loop.call_soon(self._publish_status)
 
     def _publish_status(self) -> None:
         self._status_handle = None
-        if self._heartbeat_handle is not None:
-            self._heartbeat_handle.cancel()
-        if self._loop is None or self._publisher is None or self._status is None:
+        if self._status is None:
             return
         # Text that was written before the change is published before it.
         self._flush()
-        self._publisher.info({"status": dict(self._status())})
-        self._heartbeat_handle = self._loop.call_later(HEARTBEAT_S, self._publish_status)
+        status = self._status()
+        self.events.add("status", time.time(), {"status": status})
+        self._publish_info(status)
+
+    def _publish_info(self, status: Mapping[str, Any]) -> None:
+        if self._loop is None or self._publisher is None:
+            return
+        if self._heartbeat_handle is not None:
+            self._heartbeat_handle.cancel()
+        self._publisher.info({"status": status})
+        self._heartbeat_handle = self._loop.call_later(HEARTBEAT_S, self._publish_again)
+
+    def _publish_again(self) -> None:
+        """Repeat the status, so that subscribers know that the manager is there."""
+        if self._status is not None:
+            self._publish_info(self._status())
 
     def _flush(self) -> None:
         if self._flush_handle is not None:
@@ -144,6 +161,7 @@ class Streams:
             text = "".join(texts)
             if self._terminal is not None:
                 self._terminal.write(text)
+            self.events.add("console", first.time, {"text": text, **first.labels})
             if self._publisher is not None:
                 self._publisher.console(text, first.time, **first.labels)
 

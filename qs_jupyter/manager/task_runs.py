@@ -69,7 +69,9 @@ class TaskRuns:
 
     async def update_environment(self, *, background: bool) -> Reply:
         """Have ``RE``, plans and devices looked up again."""
-        return await self.upload_script("", update_lists=True, update_re=True, background=background)
+        return await self.upload_script(
+            "", update_lists=True, update_re=True, background=background
+        )
 
     async def _run(self, job: FunctionJob | ScriptJob, *, background: bool) -> None:
         if background:

@@ -156,6 +156,7 @@ class WorkerEvents:
         else:
             manager.run_list[known] = entry
         manager.renew("run_list_uid")
+        manager.events.add("runs", manager.now(), {"run_list": list(manager.run_list)})
         if not event.is_open:
             logger.info("Run was closed: '%s' (%s)", event.uid, event.exit_status)
 
@@ -169,6 +170,8 @@ class WorkerEvents:
     def _task_started(self, event: m.TaskStarted) -> None:
         manager = self._manager
         manager.tasks.start(event.uid, time_start=event.time_start, run_in_background=True)
+        fact = {"task_uid": event.uid, "status": "running"}
+        manager.events.add("task", manager.now(), fact)
         tasks = manager.model.environment.background_tasks | {event.uid}
         manager.update_environment(background_tasks=tasks)
 
@@ -203,6 +206,8 @@ class WorkerEvents:
         if not event.background:
             manager.follow(events.TaskEnded(event.uid))
         manager.renew("task_results_uid")
+        fact = {"task_uid": event.uid, "status": "completed", "success": success}
+        manager.events.add("task", manager.now(), fact)
         manager.settle()
 
     def _plan_done(self, event: m.JobDone) -> None:

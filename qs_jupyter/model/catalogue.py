@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -123,7 +124,9 @@ class Catalogue:
         NotAllowed
             When it may not, with the reason and the plan.
         """
-        self._checked(item, group)
+        table = self._table(group)
+        with explained(item):
+            self._checked(item, table, group)
 
     def call(self, item: Mapping[str, Any], group: str) -> PlanCall:
         """Check the plan and return the call for the worker.
@@ -133,22 +136,22 @@ class Catalogue:
         NotAllowed
             When the group may not run the plan, with the reason and the plan.
         """
-        arguments, bound = self._checked(item, group)
-        args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
-        added = _add_decorator_defaults(arguments, bound, args, kwargs)
-        convert = self._conversions(arguments, {**bound, **added}, group)
+        table = self._table(group)
+        with explained(item):
+            arguments, bound = self._checked(item, table, group)
+            args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
+            added = _add_decorator_defaults(arguments, bound, args, kwargs)
+            convert = self._conversions(arguments, {**bound, **added}, table, group)
         return PlanCall(args, kwargs, convert, merged_metadata(item.get("meta", {})))
 
-    def _checked(self, item: Mapping[str, Any], group: str) -> tuple[PlanArguments, dict[str, Any]]:
-        plans = self._table(group).plans
-        try:
-            description = self._description(item.get("name"), plans, group)
-            args, kwargs = item.get("args", ()), item.get("kwargs", {})
-            check_containers(args, kwargs, item.get("meta", {}))
-            arguments = self._arguments(description)
-            return arguments, arguments.check(args, kwargs)
-        except NotAllowed as error:
-            raise NotAllowed(validation_failed(str(error), item)) from error
+    def _checked(
+        self, item: Mapping[str, Any], table: GroupTable, group: str
+    ) -> tuple[PlanArguments, dict[str, Any]]:
+        description = self._description(item.get("name"), table.plans, group)
+        args, kwargs = item.get("args", ()), item.get("kwargs", {})
+        check_containers(args, kwargs, item.get("meta", {}))
+        arguments = self._arguments(description)
+        return arguments, arguments.check(args, kwargs)
 
     def _description(self, name: Any, plans: Mapping[str, Any], group: str) -> Mapping[str, Any]:
         if isinstance(name, str) and name in plans:
@@ -187,9 +190,8 @@ class Catalogue:
         return GroupTable(restrict_choices(plans, devices.usable), devices)
 
     def _conversions(
-        self, arguments: PlanArguments, bound: Mapping[str, Any], group: str
+        self, arguments: PlanArguments, bound: Mapping[str, Any], table: GroupTable, group: str
     ) -> dict[str, list[str]]:
-        table = self._table(group)
         allows_callable = partial(self.permissions.allows_callable, group)
         known = KnownNames(table.devices.usable, table.plans, allows_callable)
         convert = {}
@@ -222,10 +224,25 @@ def compiled(description: Mapping[str, Any]) -> PlanArguments:
 
 def validation_failed(reason: str, item: Any) -> str:
     """Return the text that clients see for a plan that was refused."""
-    text = repr(dict(item)) if isinstance(item, Mapping) else repr(item)
+    try:
+        text = repr(dict(item)) if isinstance(item, Mapping) else repr(item)
+    except RecursionError:
+        text = "(nested too deeply to be shown)"
     if len(text) > LONGEST_PLAN_TEXT:
         text = f"{text[:LONGEST_PLAN_TEXT]} …"
     return f"Plan validation failed: {reason}\nPlan: {text}"
+
+
+@contextmanager
+def explained(item: Mapping[str, Any]) -> Iterator[None]:
+    """Put the reason of a refusal into the text that clients see."""
+    try:
+        yield
+    except NotAllowed as error:
+        raise NotAllowed(validation_failed(str(error), item)) from error
+    except RecursionError as error:
+        reason = "the arguments are nested too deeply"
+        raise NotAllowed(validation_failed(reason, item)) from error
 
 
 def check_containers(args: Any, kwargs: Any, meta: Any) -> None:

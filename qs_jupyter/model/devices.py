@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qs_kernel_worker.name_patterns import select_devices
-
 from qs_jupyter.model.permissions import NameRule
+from qs_kernel_worker.name_patterns import select_devices
 
 
 @dataclass(frozen=True, slots=True)

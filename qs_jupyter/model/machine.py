@@ -143,7 +143,7 @@ def destroy_environment(model: Model, _event: ev.DestroyRequested) -> Step:
 def worker_gone(model: Model, event: ev.WorkerGone) -> Step:
     """Be idle without an environment; a running plan has failed with the reason."""
     reason = DESTROYED if model.phase is Phase.DESTROYING else event.reason
-    commands: list[Command] = [ForgetTasks(reason)]
+    commands: list[Command] = []
     after = replace(
         model,
         phase=Phase.IDLE,
@@ -156,8 +156,9 @@ def worker_gone(model: Model, event: ev.WorkerGone) -> Step:
         ended = ev.PlanEnded("failed", msg=reason)
         after, archived = _archive(after, model.running, ended)
         after = replace(after, autostart=False)
+        # Before the runs are forgotten, because they belong into the history.
         commands += archived
-    return after, commands
+    return after, [*commands, ForgetTasks(reason)]
 
 
 # -------------------------------------------------------------------------------- the queue

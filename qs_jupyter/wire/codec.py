@@ -1,6 +1,6 @@
 """JSON and MessagePack: how requests, replies and published messages look on the wire.
 
-Replies may hold parts of `qs_jupyter.encoded`: text that was encoded when its content last changed. They
+Replies may hold parts of `qs_jupyter.encoded`, text that was encoded when it last changed. They
 are joined into the reply as they are, so reading a queue of 50 000 items encodes nothing.
 """
 

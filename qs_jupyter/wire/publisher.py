@@ -6,6 +6,7 @@ subscriber that does not read loses messages at its own high-water mark.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,11 @@ class Publisher:
         """Bind the socket, encrypted when a server key is given."""
         bind(self._socket, address, secret_key, "publishing")
 
+    @property
+    def address(self) -> str:
+        """Where the socket is bound."""
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
     def console(self, text: str, when: float, **labels: Any) -> None:
         """Publish output; joining all texts gives back what was written."""
         self._send(TOPIC_CONSOLE, {"time": when, "msg": text, **labels})
@@ -39,6 +45,13 @@ class Publisher:
     def info(self, content: Mapping[str, Any]) -> None:
         """Publish a map with one key that names the kind of information."""
         self._send(TOPIC_INFO, {"time": time.time(), "msg": content})
+
+    def event(self, topic: bytes, text: str) -> None:
+        """Publish a message that is JSON text already."""
+        if self._codec.name == "json":
+            self._socket.send_multipart([topic, text.encode()], zmq.NOBLOCK)
+        else:
+            self._send(topic, json.loads(text))
 
     def close(self) -> None:
         """Close the socket; what was published last still leaves."""

@@ -57,6 +57,11 @@ class ControlServer:
         """
         bind(self._socket, address, secret_key, "control")
 
+    @property
+    def address(self) -> str:
+        """Where the socket is bound."""
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
     def start(self) -> None:
         """Serve requests on the running event loop."""
         self._loop = asyncio.get_running_loop()

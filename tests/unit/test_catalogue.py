@@ -220,6 +220,15 @@ def test_a_very_long_plan_is_cut_in_the_text() -> None:
     assert len(refusal(item("count", ["det1"] * 5000, abc=1))) < 5000
 
 
+def test_arguments_that_are_nested_without_end_are_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    limited = plan("limited", parameter("k", max="5"))
+    assert "nested too deeply" in refusal(item("limited", endless), limited=limited)
+    with pytest.raises(NotAllowed, match="nested too deeply"):
+        catalogue().call(item("free", endless), "primary")
+
+
 def test_a_plan_with_a_useless_description_is_refused_and_others_are_not() -> None:
     broken = plan("broken", parameter("k", "nosuch"))
     assert "Plan validation failed: Type 'nosuch' of parameter 'k' is unknown" in refusal(

@@ -194,7 +194,7 @@ def test_a_lock_key_is_sent_wherever_the_method_takes_it_and_nowhere_else(gramma
     ("text", "complaint"),
     [
         ("", "A word is missing"),
-        ("stat", "Unknown command 'stat' (did you mean 'status'?)"),
+        ("staus", "Unknown command 'staus' (did you mean 'status'?)"),
         ("config x", "Unexpected word 'x' after 'config': nothing more is expected"),
         ("queue gte", "Unexpected word 'gte' after 'queue' (did you mean 'get'?)"),
         ("queue mode set loop", "A word is missing after 'queue mode set loop': VALUE is expected"),
@@ -209,7 +209,7 @@ def test_a_lock_key_is_sent_wherever_the_method_takes_it_and_nowhere_else(gramma
         ("queue add plan [1]", "PLAN must be a map"),
         ("queue add plan front", "A word is missing after 'queue add plan front': PLAN"),
         ("queue add plan before", "A word is missing after 'queue add plan before': UID"),
-        ("queue add instruction stop", "(did you mean 'queue-stop'?)"),
+        ("queue add instruction queue_stop", "(did you mean 'queue-stop'?)"),
         ("script upload script.py background background", "Unexpected word 'background'"),
         ("queue item move 1", "before, after or POS is expected"),
     ],
@@ -220,8 +220,13 @@ def test_a_wrong_command_is_refused_where_it_goes_wrong(grammar, text, complaint
     assert complaint in str(refusal.value)
 
 
-@pytest.mark.parametrize("plan", ["{'name': 'count', 'kwargs': {'x': True, 'y': None}}",
-                                  '{"name": "count", "kwargs": {"x": true, "y": null}}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "{'name': 'count', 'kwargs': {'x': True, 'y': None}}",
+        '{"name": "count", "kwargs": {"x": true, "y": null}}',
+    ],
+)
 def test_plans_may_be_json_or_python_literals(grammar, plan):
     item = grammar.read(["queue", "add", "plan", plan]).params["item"]
     assert item == {"name": "count", "kwargs": {"x": True, "y": None}, "item_type": "plan"}

@@ -23,7 +23,9 @@ from qs_kernel_worker.messages import (
     ContinueJob,
     Event,
     FunctionJob,
+    GetStatus,
     JobDone,
+    MainThreadChanged,
     NumberedEvent,
     Opened,
     PlanJob,
@@ -66,11 +68,14 @@ def failing():
     raise ValueError("the sample fell off")
 
 
+enough = threading.Event()
+
+
 @bpp.run_decorator(md={})
-def computing(seconds: float = 1.0):
+def computing():
+    enough.clear()
     yield from bps.null()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not enough.is_set():
         pass
 
 
@@ -132,9 +137,7 @@ class Recorder:
         return await self.until(find)
 
     def text_of(self, uid: str | None, source: str | None = None) -> str:
-        return "".join(
-            t.text for t in self.texts if t.uid == uid and source in (None, t.source)
-        )
+        return "".join(t.text for t in self.texts if t.uid == uid and source in (None, t.source))
 
 
 class Bench:
@@ -169,6 +172,16 @@ class Bench:
     async def done(self, uid: str, since: int = 0) -> JobDone:
         end: JobDone = await self.recorder.event(JobDone, uid=uid, since=since)
         return end
+
+    async def until_free(self) -> None:
+        """Wait until nobody holds the main thread; a cell does a moment longer than its reply."""
+
+        def is_free() -> bool:
+            events = [each.event for each in self.recorder.events]
+            changes = [event for event in events if isinstance(event, MainThreadChanged)]
+            return not changes[-1].busy
+
+        await self.recorder.until(is_free)
 
     async def plan(self, name: str, **kwargs: Any) -> JobDone:
         job = await self.submit_plan(name, **kwargs)
@@ -228,16 +241,10 @@ async def bench(shared_bench: Bench) -> AsyncIterator[Bench]:
     bench.recorder.story.clear()
     bench.recorder.texts.clear()
     yield bench
-    report = await bench.driver.request(_status())
+    report = await bench.driver.request(GetStatus())
     assert report["job"] is None, "a test left a job behind"
     assert report["background_tasks"] == [], "a test left a background task behind"
     assert report["re_state"] == "idle"
-
-
-def _status() -> Any:
-    from qs_kernel_worker.messages import GetStatus
-
-    return GetStatus()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -28,8 +28,9 @@ LIMIT_S = 10.0
 class Console:
     """A stock client, as a console or a notebook uses it."""
 
-    def __init__(self, client: AsyncKernelClient) -> None:
+    def __init__(self, client: AsyncKernelClient, bench: Any) -> None:
         self.client = client
+        self._bench = bench
 
     @property
     def session(self) -> str:
@@ -42,7 +43,12 @@ class Console:
                 return dict(message["content"])
 
     async def run(self, code: str) -> dict[str, Any]:
-        return await self.reply(self.client.execute(code))
+        """Run a cell and wait until it has left the main thread."""
+        since = self._bench.seq
+        reply = await self.reply(self.client.execute(code))
+        await self._bench.recorder.event(MainThreadChanged, since=since, cell=None)
+        await self._bench.until_free()
+        return reply
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -50,7 +56,7 @@ async def console(bench) -> AsyncIterator[Console]:
     client = AsyncKernelClient()
     client.load_connection_file(bench.driver.connection_file())
     client.start_channels(stdin=False, hb=False)
-    console = Console(client)
+    console = Console(client, bench)
     await console.reply(client.kernel_info())
     yield console
     client.stop_channels()
@@ -64,7 +70,7 @@ async def started(bench, name: str, **kwargs: Any) -> Any:
 
 
 async def test_a_client_gets_answers_while_a_plan_runs(bench, console) -> None:
-    job = await started(bench, "computing", seconds=0.5)
+    job = await started(bench, "computing")
     client = console.client
     assert (await console.reply(client.kernel_info()))["implementation"] == "ipython"
     assert "RE" in (await console.reply(client.complete("R")))["matches"]
@@ -74,6 +80,7 @@ async def test_a_client_gets_answers_while_a_plan_runs(bench, console) -> None:
     assert (await console.reply(client.comm_info()))["status"] == "ok"
     report = await bench.driver.request(GetStatus())
     assert report["job"]["uid"] == job.uid, "the answers came only after the plan"
+    await bench.background("enough.set()")
     await bench.done(job.uid)
 
 

@@ -147,7 +147,7 @@ async def test_a_deferred_pause_without_a_checkpoint_lets_the_plan_end(bench) ->
 
 
 async def test_a_pause_without_a_running_plan_is_refused(bench) -> None:
-    with pytest.raises(Exception, match="can be paused only in 'running' state. .* 'idle'"):
+    with pytest.raises(Exception, match=r"can be paused only in 'running' state. .* 'idle'"):
         await bench.driver.request(Pause())
 
 
@@ -178,9 +178,7 @@ async def test_a_value_that_is_no_json_fails_the_task(bench) -> None:
 
 
 async def test_a_coroutine_function_runs_on_the_loop_of_the_engine(bench) -> None:
-    await bench.script(
-        "async def on_loop():\n    return asyncio.get_running_loop() is RE.loop\n"
-    )
+    await bench.script("async def on_loop():\n    return asyncio.get_running_loop() is RE.loop\n")
     assert (await bench.function("on_loop")).return_value is True
 
 
@@ -275,3 +273,22 @@ async def test_our_hook_keeps_the_one_that_was_there(bench) -> None:
     await bench.plan("empty")
     await bench.recorder.event(RunEngineChanged, since=since, state="running")
     assert (await bench.function("heard")).return_value == ["running", "idle"]
+
+
+async def test_one_interrupt_of_a_plan_is_a_deferred_pause(bench) -> None:
+    since = bench.seq
+    job = await bench.submit_plan("steps", number=20, delay=0.02)
+    await bench.recorder.event(RunChanged, since=since, is_open=True)
+    await bench.driver.request(Interrupt())
+    assert (await bench.done(job.uid)).outcome == "paused"
+    assert (await bench.carry_on("abort", job.item_uid)).outcome == "aborted"
+
+
+async def test_a_plan_that_blocks_its_loop_is_halted_by_force(bench) -> None:
+    since = bench.seq
+    job = await bench.submit_plan("computing")
+    await bench.recorder.event(RunChanged, since=since, is_open=True)
+    await bench.driver.request(Interrupt("engine"))
+    done = await bench.done(job.uid)
+    assert done.outcome == "aborted"
+    assert (await bench.plan("steps", number=1)).outcome == "completed"

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from qs_jupyter.errors import KernelFailure
 from qs_kernel_worker.messages import (
     GetLists,
     GetReport,
@@ -96,12 +97,23 @@ async def test_a_file_that_hangs_is_named_and_can_be_interrupted(new_bench) -> N
 
 
 async def test_a_file_that_ends_the_process_is_told_as_a_death(new_bench) -> None:
-    bench = new_bench({"00-end.py": "import os\nos._exit(7)\n"})
+    bench = new_bench({"00-end.py": "import os, time\ntime.sleep(0.5)\nos._exit(7)\n"})
     await bench.driver.start()
     await bench.recorder.until(lambda: bench.recorder.deaths)
     assert "exit code 7" in bench.recorder.deaths[0]
     assert not bench.driver.is_running
     assert list(bench.runtime.path.glob("worker-new*.json")) == []
+
+
+async def test_a_process_that_ends_at_once_fails_the_start(new_bench) -> None:
+    bench = new_bench({"00-end.py": "import os\nos._exit(7)\n"})
+    try:
+        await bench.driver.start()
+    except KernelFailure as error:
+        assert "exit code 7" in str(error)
+    else:
+        await bench.recorder.until(lambda: bench.recorder.deaths)
+    assert not bench.driver.is_running
 
 
 async def test_a_worker_that_cannot_even_start_says_why(new_bench) -> None:

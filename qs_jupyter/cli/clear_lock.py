@@ -1,0 +1,120 @@
+"""``qserver-clear-lock``: remove the lock from the store when its key is lost.
+
+Touches nothing but the lock. A running manager keeps its lock until it is started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from qs_jupyter.errors import QueueServerError, StoreFailure
+from qs_jupyter.settings import Settings
+from qs_jupyter.store.choice import store_path
+
+CLEARED = "RE Manager lock was cleared. Restart RE Manager service to unlock the manager!"
+NOT_LOCKED = "No lock was detected."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Remove the lock; return the exit code."""
+    options = _parser().parse_args(arguments)
+    settings = Settings(
+        redis_addr=options.redis_addr,
+        redis_name_prefix=options.redis_name_prefix,
+        store=options.store,
+    )
+    try:
+        record = _clear_redis(settings) if settings.uses_redis else _clear_file(settings)
+    except QueueServerError as error:
+        print(f"qserver-clear-lock: {error}", file=sys.stderr)
+        return 1
+    if record is None:
+        print(NOT_LOCKED)
+    else:
+        print(f"Detected lock: {_shown(record)}")
+        print(CLEARED)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="qserver-clear-lock", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument("--redis-addr", metavar="ADDR", help="Redis server of the manager")
+    parser.add_argument(
+        "--redis-name-prefix", metavar="TEXT", help="prefix of the key names (qs_default)"
+    )
+    parser.add_argument("--store", metavar="PATH", help="SQLite file of the manager")
+    return parser
+
+
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name in _OPEN_FACTS}
+
+
+_OPEN_FACTS = ("environment", "queue", "user", "time", "note")
+
+
+def _locks(text: str | bytes | None) -> dict[str, Any] | None:
+    """Return a record that locks something, None for anything else."""
+    if text is None:
+        return None
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return {}  # whatever it is, it is in the place of a lock and no manager can read it
+    is_locked = isinstance(record, dict) and (record.get("environment") or record.get("queue"))
+    return record if is_locked else None
+
+
+def _clear_file(settings: Settings) -> dict[str, Any] | None:
+    path = store_path(settings)
+    if not Path(path).exists():
+        if settings.store is None:
+            return None
+        raise StoreFailure(f"The store '{path}' does not exist")
+    try:
+        # An existing file only, and without the checks and repairs of a manager.
+        connection = sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=5.0)
+        try:
+            with connection:
+                row = connection.execute("SELECT value FROM facts WHERE name = 'lock'").fetchone()
+                record = _locks(row[0] if row else None)
+                if record is not None:
+                    connection.execute("DELETE FROM facts WHERE name = 'lock'")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreFailure(f"The store '{path}' failed: {error}") from error
+    return record
+
+
+def _clear_redis(settings: Settings) -> dict[str, Any] | None:
+    import redis  # noqa: PLC0415 - for those who use it
+
+    from qs_jupyter.store.redis import address_url, shown_address  # noqa: PLC0415
+    from qs_jupyter.store.redis_layout import Layout  # noqa: PLC0415
+
+    prefix = settings.redis_name_prefix
+    key = Layout("qs_default" if prefix is None else prefix).key("lock_info")
+    url = address_url(settings.redis_addr)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0) as client:
+            text: Any = client.get(key)
+            record = _locks(text)
+            if record is not None:
+                client.delete(key)
+    except redis.RedisError as error:
+        raise StoreFailure(f"Redis at {shown_address(url)} failed: {error}") from error
+    return record
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Everything that is open towards one worker process: sockets, order of events, the lease."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import fields
+from typing import Any
+
+import zmq.asyncio
+
+from qs_jupyter.errors import KernelFailure
+from qs_jupyter.kernel.channels import Channels
+from qs_jupyter.kernel.connection import WorkerKernelManager
+from qs_jupyter.kernel.driver import KernelListener, WorkerBusyError
+from qs_jupyter.kernel.event_order import EventOrder
+from qs_jupyter.kernel.provisioner import WorkerProvisioner
+from qs_kernel_worker.messages import (
+    REQUEST_TYPE,
+    RUN_TYPE,
+    Acknowledge,
+    GetEvents,
+    Hello,
+    Job,
+    Request,
+    WorkerReport,
+    encode,
+)
+
+logger = logging.getLogger(__name__)
+
+REPLAY_LIMIT_S = 10.0
+ACKNOWLEDGE_AFTER_S = 0.2
+
+
+class WorkerLink:
+    """A living worker and the way to talk to it, from its greeting to the last word."""
+
+    def __init__(
+        self,
+        kernel: WorkerKernelManager,
+        provisioner: WorkerProvisioner,
+        context: zmq.asyncio.Context,
+        listener: KernelListener,
+    ) -> None:
+        self.kernel = kernel
+        self.provisioner = provisioner
+        self._context = context
+        self._order = EventOrder(listener.worker_event, lambda: self._keep(self._replay()))
+        self._channels = Channels(kernel, self._order.take, listener.worker_text)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._acknowledged = 0
+        self._to_acknowledge = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ----------------------------------------------------------------------- greeting
+
+    async def greet(self, limit_s: float, since: int) -> WorkerReport:
+        """Take the lease and catch up with the events after number ``since``.
+
+        Raises
+        ------
+        KernelFailure
+            The process ended, or does not answer in time.
+        """
+        greeting = asyncio.create_task(self._hello(limit_s), name="greet worker")
+        ended = asyncio.create_task(self.provisioner.ended.wait(), name="worker ended")
+        try:
+            await asyncio.wait({greeting, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not greeting.done():
+                raise KernelFailure("The worker ended before it answered")
+            report = greeting.result()
+        finally:
+            ended.cancel()
+            greeting.cancel()
+        # A number from the future belongs to a worker that is gone.
+        self._order.begin(report.epoch, since if since <= report.seq else 0)
+        await self._replay()
+        return report
+
+    async def _hello(self, limit_s: float) -> WorkerReport:
+        channels = self._channels
+        try:
+            async with asyncio.timeout(limit_s):
+                await channels.welcome.wait()
+                hello = encode(Hello(channels.session))
+                reply = await channels.ask("control", REQUEST_TYPE, hello, limit_s)
+        except TimeoutError:
+            raise KernelFailure(
+                f"The worker lives but did not answer within {limit_s:g} s; its Python may be "
+                "blocked. Destroy the environment if that lasts"
+            ) from None
+        return _report(_result(reply))
+
+    # ---------------------------------------------------------------------- questions
+
+    async def request(self, message: Request, timeout_s: float) -> dict[str, Any]:
+        """Send a request over control and return the reply's result."""
+        try:
+            reply = await self._channels.ask("control", REQUEST_TYPE, encode(message), timeout_s)
+        except TimeoutError:
+            name = type(message).__name__
+            raise KernelFailure(
+                f"The worker did not answer {name} within {timeout_s:g} s"
+            ) from None
+        return _result(reply)
+
+    async def submit(self, job: Job, timeout_s: float) -> None:
+        """Hand a job to the main thread; return when the worker has taken it."""
+        try:
+            reply = await self._channels.ask("shell", RUN_TYPE, encode(job), timeout_s)
+        except TimeoutError:
+            raise KernelFailure(
+                f"The worker did not say within {timeout_s:g} s whether it took job {job.uid}"
+            ) from None
+        if reply.get("status") == "busy":
+            raise WorkerBusyError(reply.get("message", "the main thread is taken"))
+        _result(reply)
+
+    async def ping(self, timeout_s: float) -> bool:
+        """Whether the heart of the process beats, which it does without Python's help."""
+        return await self._channels.ping(timeout_s)
+
+    # --------------------------------------------------------- events and their receipt
+
+    def acknowledge(self, seq: int) -> None:
+        """Tell the worker, soon and for several events at once, that they are durable."""
+        self._to_acknowledge = max(self._to_acknowledge, seq)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(ACKNOWLEDGE_AFTER_S, self._acknowledge_now)
+
+    def _acknowledge_now(self) -> None:
+        self._timer = None
+        if self._to_acknowledge > self._acknowledged:
+            self._keep(self._send_acknowledgement(self._to_acknowledge))
+
+    async def _send_acknowledgement(self, seq: int) -> None:
+        with contextlib.suppress(KernelFailure):  # a lost one is covered by the next
+            await self.request(Acknowledge(seq), REPLAY_LIMIT_S)
+            self._acknowledged = max(self._acknowledged, seq)
+
+    async def _replay(self) -> None:
+        try:
+            found = await self.request(GetEvents(self._order.last), REPLAY_LIMIT_S)
+        except KernelFailure as error:
+            logger.warning("Events of the worker could not be fetched yet: %s", error)
+            self._order.replay_failed()
+        else:
+            self._order.take_replay(found["events"], found["seq"])
+
+    def _keep(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ----------------------------------------------------------------------------- end
+
+    async def end(self, cause: str) -> None:
+        """Take what a dead worker has still sent; tell those who wait for more."""
+        await self._channels.end(cause)
+
+    async def close(self) -> None:
+        """Close everything; the worker does not notice."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._channels.end("The manager has let go of the worker")
+        await self._channels.close()
+        self.provisioner.let_go()
+        await self.kernel.cleanup_resources()
+        self._context.term()
+
+
+def _result(reply: dict[str, Any]) -> dict[str, Any]:
+    if reply.get("status") != "ok":
+        raise KernelFailure(str(reply.get("message", "the worker refused")))
+    result = reply.get("result")
+    return result if isinstance(result, dict) else {}
+
+
+def _report(data: dict[str, Any]) -> WorkerReport:
+    known = {field.name for field in fields(WorkerReport)}
+    return WorkerReport(**{name: value for name, value in data.items() if name in known})

@@ -1,0 +1,456 @@
+"""A kernel driver that follows a script.
+
+It speaks the messages of a real worker in the same order, without a process, a Run Engine or
+a clock: plans, tasks and startup code end when the test says so. What a plan named in
+`FakeKernel.endings` does is known beforehand; it ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from qs_jupyter.errors import KernelFailure
+from qs_jupyter.kernel.driver import ConsoleText, KernelListener, WorkerBusyError
+from qs_kernel_worker import messages as m
+
+CONTINUED = {"stop": "stopped", "abort": "aborted", "halt": "halted"}
+CONNECTION = {
+    "transport": "tcp",
+    "ip": "127.0.0.1",
+    **{f"{name}_port": 50_000 + i for i, name in enumerate(("shell", "iopub", "stdin", "hb"))},
+    "control_port": 50_004,
+    "signature_scheme": "hmac-sha256",
+    "key": "not-a-real-key",
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a plan ends by itself: its outcome, its words, and how many runs it makes."""
+
+    outcome: str = "completed"
+    msg: str = ""
+    traceback: str = ""
+    runs: int = 0
+
+
+@dataclass
+class _Plan:
+    job: m.PlanJob
+    job_uid: str
+    time_start: float
+    runs: dict[str, m.RunChanged] = field(default_factory=dict)
+
+
+class FakeKernel:
+    """Implements `KernelDriver`, and lets a test play the worker.
+
+    ``plans`` and ``devices`` are the lists that the environment offers. Requests and jobs
+    are kept in ``requests`` and ``jobs``. The gates ``may_start`` and ``may_end`` are open;
+    a test closes one (`asyncio.Event.clear`) to look at what happens meanwhile.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[str, Any] | None = None,
+        devices: Mapping[str, Any] | None = None,
+        *,
+        has_run_engine: bool = True,
+    ) -> None:
+        self.plans = dict(plans or {})
+        self.devices = dict(devices or {})
+        self.metadata: Any = {}
+        self.has_run_engine = has_run_engine
+        self.opens_by_itself = True
+        self.opening = m.Opened(ok=True, report={"files": [], "stage": "ready"})
+        self.start_failure: str | None = None
+        self.endings: dict[str, Ending] = {}
+        self.refusals: dict[type, str] = {}
+        self.requests: list[m.Request] = []
+        self.jobs: list[m.Job] = []
+        self.may_start = _open_gate()
+        self.may_end = _open_gate()
+        self.acknowledged = 0
+        self._listener: KernelListener | None = None
+        self._numbers = itertools.count(1)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._is_running = False
+        self._epoch = uuid.uuid4().hex
+        self._seq = 0
+        self._kept: list[m.NumberedEvent] = []
+        self._phase = "starting"
+        self._re_state: str | None = None
+        self._deferred = False
+        self._job: m.JobReport | None = None
+        self._cell: dict[str, Any] | None = None
+        self._held = False
+        self._plan: _Plan | None = None
+        self._background: dict[str, m.FunctionJob | m.ScriptJob] = {}
+        self._seen: set[tuple[str, int]] = set()
+        self._generation = 1
+
+    # ------------------------------------------------------------------ the driver's face
+
+    def attach(self, listener: KernelListener) -> FakeKernel:
+        """Talk to this manager from now on; returns itself."""
+        self._listener = listener
+        return self
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the worker is there."""
+        return self._is_running
+
+    async def start(self) -> m.WorkerReport:
+        """Start the worker; its startup code ends at once unless `opens_by_itself` is off."""
+        await self.may_start.wait()
+        if self.start_failure is not None:
+            raise KernelFailure(self.start_failure)
+        self._forget()
+        self._is_running = True
+        if self.opens_by_itself:
+            self.finish_opening()
+        return self.report()
+
+    async def adopt(self, since: int = 0) -> m.WorkerReport | None:
+        """Return the worker that an earlier manager left running."""
+        if not self._is_running:
+            return None
+        for event in self._kept:
+            if event.seq > since:
+                self._listening.worker_event(event)
+        return self.report()
+
+    async def request(self, message: m.Request, *, timeout_s: float = 2.0) -> dict[str, Any]:
+        """Answer a request as a worker would."""
+        self._check_alive()
+        await asyncio.sleep(0)
+        self.requests.append(message)
+        refusal = self.refusals.get(type(message))
+        if refusal is not None:
+            raise KernelFailure(refusal)
+        answer = _ANSWERS.get(type(message))
+        return {} if answer is None else answer(self, message)
+
+    async def submit(self, job: m.Job, *, timeout_s: float = 5.0) -> None:
+        """Take a job, unless a console's cell holds the main thread."""
+        self._check_alive()
+        await asyncio.sleep(0)
+        if (job.uid, job.attempt) in self._seen:
+            return
+        if self._cell is not None:
+            raise WorkerBusyError(
+                f"a cell of another client is running (user {self._cell['user']!r})"
+            )
+        if self._job is not None:
+            raise WorkerBusyError(f"the job {self._job.uid} ({self._job.kind}) is running")
+        refusal = self.refusals.get(type(job))
+        if refusal is not None:
+            raise KernelFailure(refusal)
+        self._seen.add((job.uid, job.attempt))
+        self.jobs.append(job)
+        self._begin(job)
+
+    def acknowledge(self, seq: int) -> None:
+        """Forget events that the manager has made durable."""
+        self.acknowledged = max(self.acknowledged, seq)
+        self._kept = [event for event in self._kept if event.seq > seq]
+
+    async def shutdown(self) -> None:
+        """End in order."""
+        await self.may_end.wait()
+        self._forget()
+
+    async def kill(self) -> None:
+        """End at once."""
+        await self.may_end.wait()
+        self._forget()
+
+    async def detach(self) -> None:
+        """Let the manager go and stay as it is, to be adopted."""
+        self._listener = None
+
+    def connection_info(self) -> dict[str, Any]:
+        """Return a made-up connection information."""
+        return dict(CONNECTION) if self._is_running else {}
+
+    def connection_file(self) -> str | None:
+        """Return a made-up path."""
+        return "worker-fake.json" if self._is_running else None
+
+    # ------------------------------------------------------------------ what a test plays
+
+    def finish_opening(self, opened: m.Opened | None = None) -> None:
+        """Let the startup code end: as `opening` says, or with this result."""
+        result = opened or self.opening
+        self._phase = "ready" if result.ok else "failed"
+        if result.ok and self.has_run_engine:
+            self._run_engine("idle")
+        self.tell(result)
+
+    def open_run(self) -> str:
+        """Let the running plan open a run; return the run's uid."""
+        plan = self._running_plan()
+        uid = str(uuid.uuid4())
+        run = m.RunChanged(uid, next(self._numbers), True, None, plan.job.item_uid)
+        plan.runs[uid] = run
+        self.tell(run)
+        return uid
+
+    def close_run(self, uid: str, exit_status: str = "success") -> None:
+        """Let the running plan close a run."""
+        plan = self._running_plan()
+        plan.runs[uid] = run = replace(plan.runs[uid], is_open=False, exit_status=exit_status)
+        self.tell(run)
+
+    def end_plan(
+        self,
+        outcome: str = "completed",
+        *,
+        msg: str = "",
+        traceback: str = "",
+        outside: bool = False,
+    ) -> None:
+        """Let the running or paused plan leave the Run Engine."""
+        plan = self._running_plan()
+        self._plan = None
+        self._run_engine("idle")
+        done = self._done(plan, outcome, msg=msg, traceback=traceback, finished_outside=outside)
+        self._free_main_thread(done)
+
+    def reach_pause(self) -> None:
+        """Let the running plan pause, whether or not somebody asked for it."""
+        plan = self._running_plan()
+        self._run_engine("paused")
+        self._free_main_thread(self._done(plan, "paused"))
+
+    def end_task(self, uid: str | None = None, outcome: str = "completed", **facts: Any) -> None:
+        """Let a task end: the one in front, or the one in the background with this uid.
+
+        ``facts`` are fields of `JobDone`, such as ``return_value``, ``msg``, ``traceback``.
+        """
+        in_background = uid is not None and uid in self._background
+        if in_background:
+            job = self._background.pop(uid or "")
+            kind, time_start = _kind(job), time.time()
+        else:
+            assert self._job is not None, "no task is running in front"
+            uid, kind, time_start = self._job.uid, self._job.kind, self._job.time_start
+        done = m.JobDone(
+            uid or "",
+            kind,
+            outcome,
+            time_start=time_start,
+            time_stop=time.time(),
+            background=in_background,
+            **facts,
+        )
+        if in_background:
+            self.tell(done)
+        else:
+            self._free_main_thread(done)
+
+    def set_lists(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
+        """Change what the namespace offers, and tell it when it differs."""
+        if (self.plans, self.devices) == (plans, devices):
+            return
+        self.plans, self.devices = dict(plans), dict(devices)
+        self._generation += 1
+        self.tell(m.ListsChanged(self._generation))
+
+    def set_run_engine(self, state: str | None) -> None:
+        """Let the Run Engine be in another state, as a console can bring it about."""
+        self._run_engine(state)
+
+    def start_cell(self, user: str = "somebody") -> None:
+        """Let a console's cell occupy the main thread."""
+        self._cell = {"session": "console", "user": user, "since": time.time()}
+        self._tell_main_thread()
+
+    def end_cell(self) -> None:
+        """Let the console's cell end."""
+        self._cell = None
+        self._tell_main_thread()
+
+    def release_hold(self) -> None:
+        """Let the time of a hold run out."""
+        self._held = False
+        self._tell_main_thread()
+
+    def print(self, text: str, *, source: str = "item", uid: str | None = None) -> None:
+        """Write to the console."""
+        self._listening.worker_text(ConsoleText(time.time(), text, "stdout", source, uid))
+
+    def die(self, cause: str = "killed by signal SIGKILL") -> None:
+        """End without having been asked to."""
+        listener = self._listening
+        self._forget()
+        listener.worker_died(cause)
+
+    def tell(self, *events: m.Event) -> None:
+        """Let events happen: number them, keep them, deliver them."""
+        for event in events:
+            self._seq += 1
+            numbered = m.NumberedEvent(self._epoch, self._seq, time.time(), event)
+            self._kept.append(numbered)
+            if self._listener is not None:
+                # Through the wire's form, as everything that comes from a worker.
+                self._listener.worker_event(m.NumberedEvent.decode(numbered.encode()))
+
+    def report(self) -> m.WorkerReport:
+        """Return the state of the worker."""
+        plan = self._plan
+        return m.WorkerReport(
+            epoch=self._epoch,
+            seq=self._seq,
+            pid=0,
+            phase=self._phase,
+            re_state=self._re_state,
+            deferred_pause_requested=self._deferred,
+            job=None if self._job is None else asdict(self._job),
+            paused_item_uid=plan.job.item_uid if plan and self._re_state == "paused" else None,
+            cell=self._cell,
+            held=self._held,
+            background_tasks=list(self._background),
+            runs=[] if plan is None else [asdict(run) for run in plan.runs.values()],
+            lists_generation=self._generation,
+        )
+
+    # ------------------------------------------------------------------------------- parts
+
+    @property
+    def _listening(self) -> KernelListener:
+        assert self._listener is not None, "nobody is attached to the fake kernel"
+        return self._listener
+
+    def _check_alive(self) -> None:
+        if not self._is_running:
+            raise KernelFailure("There is no worker")
+
+    def _running_plan(self) -> _Plan:
+        assert self._plan is not None, "no plan is running"
+        return self._plan
+
+    def _begin(self, job: m.Job) -> None:
+        item_uid = getattr(job, "item_uid", None)
+        self._job = m.JobReport(job.uid, _kind(job), item_uid, time.time())
+        self._tell_main_thread()
+        if isinstance(job, m.PlanJob):
+            self._begin_plan(job)
+        elif isinstance(job, m.ContinueJob):
+            self._continue(job)
+
+    def _begin_plan(self, job: m.PlanJob) -> None:
+        self._plan = _Plan(job, job.uid, time.time())
+        self._run_engine("running")
+        ending = self.endings.get(job.name)
+        if ending is None:
+            return
+        status = "success" if ending.outcome == "completed" else "fail"
+        for _ in range(ending.runs):
+            self.close_run(self.open_run(), status)
+        self.end_plan(ending.outcome, msg=ending.msg, traceback=ending.traceback)
+
+    def _continue(self, job: m.ContinueJob) -> None:
+        plan = self._running_plan()
+        plan.job_uid = job.uid
+        if job.action == "resume":
+            self._run_engine("running")
+            return
+        for uid in [uid for uid, run in plan.runs.items() if run.is_open]:
+            self.close_run(uid, "success" if job.action == "stop" else "abort")
+        self.end_plan(CONTINUED[job.action])
+
+    def _done(self, plan: _Plan, outcome: str, **facts: Any) -> m.JobDone:
+        return m.JobDone(
+            plan.job_uid,
+            "plan" if self._job is None else self._job.kind,
+            outcome,
+            item_uid=plan.job.item_uid,
+            time_start=plan.time_start,
+            time_stop=time.time(),
+            runs=[asdict(run) for run in plan.runs.values()],
+            **facts,
+        )
+
+    def _run_engine(self, state: str | None) -> None:
+        if state != "running":
+            self._deferred = False
+        self._re_state = state
+        self.tell(m.RunEngineChanged(state, self._deferred))
+
+    def _free_main_thread(self, *events: m.Event) -> None:
+        if self._job is not None:
+            self._job = None
+            self._tell_main_thread()
+        self.tell(*events)
+
+    def _tell_main_thread(self) -> None:
+        job = None if self._job is None else asdict(self._job)
+        busy = job is not None or self._cell is not None
+        self.tell(m.MainThreadChanged(busy, job, self._cell, self._held))
+
+    # ----------------------------------------------------------------------------- answers
+
+    def _get_status(self, _message: m.GetStatus) -> dict[str, Any]:
+        return asdict(self.report())
+
+    def _get_lists(self, _message: m.GetLists) -> dict[str, Any]:
+        return {
+            "generation": self._generation,
+            "since": None,
+            "plans": dict(self.plans),
+            "devices": dict(self.devices),
+        }
+
+    def _get_metadata(self, _message: m.GetMetadata) -> dict[str, Any]:
+        return {"metadata": self.metadata}
+
+    def _pause(self, message: m.Pause) -> dict[str, Any]:
+        if message.option == "deferred":
+            self._deferred = True
+            self.tell(m.RunEngineChanged(self._re_state, self._deferred))
+        return {}
+
+    def _hold(self, message: m.Hold) -> dict[str, Any]:
+        self._held = message.on
+        self._tell_main_thread()
+        return {"held": self._held, "cell": self._cell}
+
+    def _start_task(self, message: m.StartTask) -> dict[str, Any]:
+        job = m.decode(message.job)
+        self._background[job.uid] = job
+        self.tell(m.TaskStarted(job.uid, _kind(job), time.time()))
+        return {}
+
+
+_ANSWERS: dict[type, Callable[[FakeKernel, Any], dict[str, Any]]] = {
+    m.GetStatus: FakeKernel._get_status,  # noqa: SLF001 - the table of this room
+    m.GetLists: FakeKernel._get_lists,  # noqa: SLF001
+    m.GetMetadata: FakeKernel._get_metadata,  # noqa: SLF001
+    m.Pause: FakeKernel._pause,  # noqa: SLF001
+    m.Hold: FakeKernel._hold,  # noqa: SLF001
+    m.StartTask: FakeKernel._start_task,  # noqa: SLF001
+}
+
+
+def _kind(job: m.Job) -> str:
+    if isinstance(job, m.PlanJob):
+        return "plan"
+    if isinstance(job, m.ContinueJob):
+        return job.action
+    return "function" if isinstance(job, m.FunctionJob) else "script"
+
+
+def _open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate

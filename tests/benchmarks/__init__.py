@@ -1,0 +1,1 @@
+"""Speed and memory of the real service, measured through its sockets."""

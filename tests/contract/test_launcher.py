@@ -1,0 +1,231 @@
+"""The launcher with real processes: restarts, silence, signals, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")},
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'kernel_worker'}",
+}
+
+
+class Launched:
+    """A launcher process and the diary of its managers."""
+
+    def __init__(self, diary: Path, wish: str, **limits: float) -> None:
+        os.mkfifo(diary)
+        # Open for writing too: the pipe then has no end between two managers.
+        self._diary = os.open(diary, os.O_RDWR | os.O_NONBLOCK)
+        self._text = ""
+        command = [sys.executable, str(HERE / "run_launcher.py"), str(diary), wish]
+        self.process = subprocess.Popen(
+            [*command, json.dumps(limits)],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def entries(self, event: str) -> list[dict[str, Any]]:
+        while select.select([self._diary], [], [], 0)[0]:
+            self._text += os.read(self._diary, 65536).decode()
+        entries = map(json.loads, self._text.splitlines())
+        return [entry for entry in entries if entry["event"] == event]
+
+    def wait_for(self, event: str, count: int = 1, limit_s: float = 20) -> dict[str, Any]:
+        deadline = time.monotonic() + limit_s
+        while len(self.entries(event)) < count:
+            ready = select.select([self._diary], [], [], max(0, deadline - time.monotonic()))
+            assert ready[0], f"no {event} number {count}"
+        return self.entries(event)[count - 1]
+
+    def end(self, limit_s: float = 20) -> tuple[int, str, str]:
+        output, errors = self.process.communicate(timeout=limit_s)
+        return self.process.returncode, output, errors
+
+    def close(self) -> None:
+        for entry in self.entries("start"):
+            if is_alive(entry["pid"]):
+                os.kill(entry["pid"], signal.SIGKILL)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        os.close(self._diary)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until_gone(pid: int, limit_s: float = 10) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([descriptor], [], [], limit_s)[0], f"process {pid} is still there"
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
+    launched: list[Launched] = []
+
+    def start(wish: str = "serve", **limits: float) -> Launched:
+        launched.append(Launched(tmp_path / f"diary{len(launched)}", wish, **limits))
+        return launched[-1]
+
+    yield start
+    for each in launched:
+        each.close()
+
+
+def test_settings_reach_the_manager_through_the_pipe_only(launch):
+    run = launch()
+    started = run.wait_for("start")
+    assert started["key"] == "a secret"
+    assert "secret" not in started["arguments"]
+    assert not started["is_restart"]
+
+
+def test_an_ordered_end_of_the_manager_ends_the_program_with_0(launch):
+    code, output, errors = launch("end").end()
+    assert (code, errors) == (0, "")
+    assert "started again" not in output
+
+
+def test_a_killed_manager_is_started_again_at_once_and_knows_it(launch):
+    run = launch()
+    first = run.wait_for("ready")["pid"]
+    killed = time.monotonic()
+    os.kill(first, signal.SIGKILL)
+    second = run.wait_for("ready", 2)
+    assert second["pid"] != first
+    assert run.entries("start")[1]["is_restart"]
+    assert time.monotonic() - killed < 3
+    assert run.process.poll() is None
+
+
+def test_a_manager_that_crashes_is_started_again(launch):
+    run = launch("crash")
+    run.wait_for("ready", 2)
+    run.process.send_signal(signal.SIGTERM)
+    _code, output, errors = run.end()
+    assert "exit code 70" in output
+    assert "a bug" in errors
+
+
+def test_a_silent_manager_is_killed_and_started_again(launch):
+    run = launch("freeze", silence=1.0)
+    first = run.wait_for("ready")["pid"]
+    run.wait_for("ready", 2)
+    assert not is_alive(first)
+    run.process.send_signal(signal.SIGINT)
+    code, output, _errors = run.end()
+    assert code == 0
+    assert "has been silent for" in output
+
+
+def test_repeated_quick_deaths_slow_the_restarts_down(launch):
+    run = launch(first_delay=0.3)
+    times = []
+    for number in (1, 2, 3):
+        os.kill(run.wait_for("ready", number)["pid"], signal.SIGKILL)
+        times.append(time.monotonic())
+    run.wait_for("ready", 4)
+    assert time.monotonic() - times[2] > 0.6
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+def test_signals_let_the_manager_end_in_order(launch, number, expected):
+    run = launch()
+    manager = run.wait_for("ready")["pid"]
+    run.process.send_signal(number)
+    code, _output, errors = run.end()
+    assert (code, errors) == (expected, "")
+    assert not is_alive(manager)
+    reason = "interrupt" if number == signal.SIGINT else "terminate"
+    assert [entry["reason"] for entry in run.entries("stop")] == [reason]
+
+
+def test_a_manager_that_does_not_stop_in_time_is_killed(launch):
+    run = launch("deaf", stop=0.5)
+    manager = run.wait_for("ready")["pid"]
+    run.process.send_signal(signal.SIGTERM)
+    code, output, _errors = run.end()
+    assert code == 1
+    assert not is_alive(manager)
+    assert "did not end within 0.5 s" in output
+
+
+def test_a_manager_notices_that_its_launcher_was_killed_and_ends(launch):
+    run = launch()
+    manager = run.wait_for("ready")["pid"]
+    run.process.kill()
+    wait_until_gone(manager)
+    assert [entry["reason"] for entry in run.entries("stop")] == ["launcher_gone"]
+
+
+def test_a_manager_that_cannot_begin_ends_the_program_with_one_sentence(launch):
+    code, output, errors = launch("refuse").end()
+    assert code == 1
+    assert errors == "start-re-manager: the port is taken\n"
+    assert "started again" not in output
+
+
+def test_a_restarted_manager_that_cannot_begin_is_tried_again(launch):
+    run = launch("refuse restart once", first_delay=0.05)
+    os.kill(run.wait_for("ready")["pid"], signal.SIGKILL)
+    run.wait_for("ready", 2)
+    assert len(run.entries("start")) == 3
+
+
+# ------------------------------------------------------------------------- the whole program
+
+
+def start_re_manager(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qs_jupyter", "start-re-manager", *arguments],
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["--nonsense"], 2, "unrecognized arguments: --nonsense"),
+        (["--zmq-encoding=pickle"], 1, "start-re-manager: Option --zmq-encoding: 'pickle'"),
+        (["--config=/no/such/file"], 1, "start-re-manager: Config file '/no/such/file' does not"),
+        (["--zmq-control-addr=tcp://*:60615"], 1, "--security compat"),
+        (["--startup-dir=/no/such"], 1, "Startup directory '/no/such' does not exist"),
+    ],
+)
+def test_a_bad_configuration_ends_the_program_with_a_readable_sentence(arguments, code, sentence):
+    result = start_re_manager(*arguments)
+    assert result.returncode == code
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""

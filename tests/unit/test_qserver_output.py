@@ -1,0 +1,122 @@
+"""``qserver``: options, what it prints, and its exit codes where nothing is sent."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+
+from qs_jupyter.api import table
+from qs_jupyter.api.phrases import Grammar
+from qs_jupyter.cli import qserver, replies
+
+NOON = datetime(2026, 11, 22, 18, 10, 20)  # noqa: DTZ001 - shown as it is
+
+
+def test_a_reply_is_shown_as_a_map_in_the_order_of_its_keys():
+    reply = {"success": True, "msg": "", "qsize": 2, "item": {"name": "queue_stop", "a": "b" * 60}}
+    assert replies.message("queue_item_add", reply, NOON) == (
+        "18:10:20 - MESSAGE: \n"
+        "{'success': True,\n"
+        " 'msg': '',\n"
+        " 'qsize': 2,\n"
+        " 'item': {'name': 'queue_stop',\n"
+        f"          'a': '{'b' * 60}'}}}}"
+    )
+
+
+def test_long_queues_and_texts_are_shown_whole():
+    reply = {"success": True, "items": [{"name": f"plan{n}"} for n in range(50)], "t": "x" * 3000}
+    text = replies.message("queue_get", reply, NOON)
+    assert "plan49" in text
+    assert text.count("x") >= 3000
+
+
+@pytest.mark.parametrize(
+    "method", ["plans_allowed", "plans_existing", "devices_allowed", "devices_existing"]
+)
+def test_descriptions_are_shown_as_names(method):
+    reply = {"success": True, "msg": "", method: {"count": {"long": "story"}}, f"{method}_uid": "u"}
+    assert "'count': '{...}'" in replies.message(method, reply, NOON)
+    assert json.loads(replies.machine_readable(reply)) == reply
+
+
+def test_a_failure_to_communicate_is_one_line():
+    text = replies.error("timeout occurred", NOON)
+    assert text == "18:10:20 - ERROR: ZMQ communication error: timeout occurred"
+
+
+def test_options_stand_before_or_behind_the_words_and_negative_numbers_are_words():
+    options = qserver.parse(
+        ["-k", "key", "queue", "add", "plan", "-2", "{}", "--zmq-control-addr=tcp://h:1", "--json"]
+    )
+    assert options.words == ["queue", "add", "plan", "-2", "{}"]
+    assert (options.lock_key, options.address, options.json) == ("key", "tcp://h:1", True)
+    assert qserver.parse(["lock", "queue", "--", "--away"]).words == ["lock", "queue", "--away"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--lock", "x"], "unknown option '--lock'"),
+        (["status", "--lock-kye=x"], "(did you mean '--lock-key'?)"),
+        (["status", "-a"], "option -a needs a value"),
+        (["-k", "", "queue", "clear"], "lock key is empty"),
+        (["queue", "add", "plan", '{"name":"count"'], "neither JSON nor a Python literal"),
+        (["queue", "mode", "set", "loop"], "VALUE is expected"),
+        (["lock"], "is expected"),
+        (["script", "upload", "/no/such/file.py"], "File '/no/such/file.py' cannot be read"),
+        (["status", "--zmq-encoding=pickle"], "Unknown encoding 'pickle'"),
+        (["status", "-a", "nonsense"], "is not an address to connect to"),
+        ([], "a command is missing"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_1_and_one_line(arguments, complaint, capsys):
+    assert qserver.main(arguments) == qserver.WRONG_PARAMETERS
+    errors = capsys.readouterr().err
+    assert complaint in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_malformed_public_key_ends_with_1(monkeypatch, capsys):
+    monkeypatch.setenv("QSERVER_ZMQ_PUBLIC_KEY", "short")
+    assert qserver.main(["status"]) == qserver.WRONG_PARAMETERS
+    assert "40 byte z85" in capsys.readouterr().err
+
+
+def test_help_lists_every_command(capsys):
+    assert qserver.main(["--help"]) == qserver.SUCCESS
+    text = capsys.readouterr().out
+    for method in table.load().values():
+        for phrase in method.phrases:
+            assert phrase.partition(" {")[0] in text
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def key_sent(*words: str, environment: dict[str, str] | None = None) -> object:
+    options = qserver.parse(words)
+    command = qserver.command_of(options, Grammar(table.load()), environment or {})
+    return command.params.get("lock_key")
+
+
+def test_the_lock_key_comes_from_the_option_the_environment_or_the_file(home):
+    assert key_sent("queue", "clear") is None
+    folder = home / ".config" / "qserver"
+    folder.mkdir(parents=True)
+    (folder / "default_lock_key.txt").write_text("from file\n")
+    variable = {"QSERVER_LOCK_KEY": "from environment"}
+    assert key_sent("queue", "clear") == "from file"
+    assert key_sent("queue", "clear", environment=variable) == "from environment"
+    assert key_sent("queue", "clear", "-k", "from option", environment=variable) == "from option"
+
+
+def test_lock_info_checks_a_key_only_when_it_is_given_there(home):
+    variable = {"QSERVER_LOCK_KEY": "from environment"}
+    assert key_sent("lock", "info", environment=variable) is None
+    assert key_sent("lock", "info", "-k", "key", environment=variable) == "key"
