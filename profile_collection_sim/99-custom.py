@@ -144,14 +144,7 @@ def sim_multirun_plan_nested(npts: int, delay: float = 1.0):
         }
     }
 )
-def count_bundle_test(
-    detectors,
-    num=1,
-    delay=None,
-    *,
-    per_shot=None,
-    md: dict[str, Any] | None = None,
-):
+def count_bundle_test(detectors, num=1, delay=None, *, per_shot=None, md=None):
     yield from count(detectors, num=num, delay=delay, per_shot=per_shot, md=md)
 
 

@@ -109,54 +109,46 @@ class Launcher:
         self._stop: StopReason | None = None
         self._stop_deadline = float("inf")
         self._is_last = False
+        self._was_ready = False
         self._delay = 0.0
 
     def run(self) -> int:
         """Keep a manager running; return the exit code of the program."""
-        is_restart = False
         with _signals_as_bytes() as signals, selectors.DefaultSelector() as selector:
             selector.register(signals, selectors.EVENT_READ)
             while True:
-                child = self._start(is_restart=is_restart)
+                child = self._start()
                 selector.register(child.beats_fd, selectors.EVENT_READ)
                 self._attend(child, selector, signals)
                 selector.unregister(child.beats_fd)
-                code = self._bury(child)
-                if self._must_end_worker(child):
-                    is_restart = True
-                    continue
-                if child.ended is not None and (child.ended == 0 or not self._goes_on(is_restart)):
-                    return self._exit_code(child.ended)
-                if self._stop is not None or not (child.is_ready or is_restart):
-                    return self._exit_code(1)
-                is_restart = True
-                self._wait_before_restart(child, code, selector, signals)
-                if self._stop is not None:
-                    # Nobody is left to tell the worker; a last manager does it.
-                    self._is_last = True
+                how = self._bury(child)
+                code = self._verdict(child)
+                if code is not None:
+                    return code
+                self._wait_before_restart(child, how, selector, signals)
 
-    def _goes_on(self, is_restart: bool) -> bool:
-        # A restarted manager that cannot begin, for instance because the store is away just
-        # then, is tried again: a plan may be running that somebody must look after.
-        return is_restart and self._stop is None
-
-    def _must_end_worker(self, child: _Child) -> bool:
+    def _verdict(self, child: _Child) -> int | None:
+        """Return the exit code of the program, None when another manager is to be started."""
+        self._was_ready = self._was_ready or child.is_ready
+        if child.ended == 0 or not self._was_ready:
+            return self._exit_code(child.ended or int(child.ended is None))
+        if self._stop is None:
+            # A restarted manager that cannot begin, for instance because the store is away just
+            # then, is tried again: a plan may be running that somebody must look after.
+            return 1 if child.ended is not None and child.is_ready else None
+        if child.ended is not None or self._is_last:
+            return self._exit_code(1)
         # A manager that vanished while it was to stop may have left its worker behind. One
         # more is started, finds the worker and ends it: its first order is to stop.
-        vanished = child.ended is None and child.is_ready
-        if self._stop is None or not vanished or self._is_last:
-            return False
-        logger.warning("Another manager is started to end what the last one left behind")
         self._is_last = True
-        self._stop_deadline = time.monotonic() + self._limits.stop
-        return True
+        return None
 
     def _exit_code(self, code: int) -> int:
         if self._stop is StopReason.INTERRUPT:
             return 0
         return 1 if self._stop is StopReason.TERMINATE else code
 
-    def _start(self, *, is_restart: bool) -> _Child:
+    def _start(self) -> _Child:
         orders_read, orders_write = os.pipe()
         beats_read, beats_write = os.pipe()
         process = subprocess.Popen(
@@ -170,8 +162,9 @@ class Launcher:
         now = time.monotonic()
         child = _Child(process, orders_write, beats_read, now, now)
         with contextlib.suppress(BrokenPipeError):
-            os.write(orders_write, Orders(self._settings, is_restart).to_line())
+            os.write(orders_write, Orders(self._settings, self._was_ready).to_line())
         if self._stop is not None:
+            self._stop_deadline = now + self._limits.stop
             child.order(self._stop)
         logger.debug("Manager process %d was started", process.pid)
         return child
@@ -217,14 +210,14 @@ class Launcher:
             )
         child.process.kill()
 
-    def _bury(self, child: _Child) -> int:
+    def _bury(self, child: _Child) -> str:
         try:
             code = child.process.wait(self._limits.exit)
         except subprocess.TimeoutExpired:
             child.process.kill()
             code = child.process.wait()
         child.close()
-        return code
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def _take_signals(self, signals: socket.socket, child: _Child | None) -> None:
         for number in signals.recv(4096):
@@ -239,10 +232,9 @@ class Launcher:
                 child.order(reason)
 
     def _wait_before_restart(
-        self, child: _Child, code: int, selector: selectors.BaseSelector, signals: socket.socket
+        self, child: _Child, how: str, selector: selectors.BaseSelector, signals: socket.socket
     ) -> None:
         lived = time.monotonic() - child.started
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
         if lived >= self._limits.quick_death:
             self._delay = 0.0
         logger.warning("The manager has gone (%s) and is started again", how)

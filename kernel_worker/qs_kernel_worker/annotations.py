@@ -6,11 +6,13 @@ The decorator only checks and attaches; the list of plans is where its words tak
 from __future__ import annotations
 
 import ast
+import collections
 import copy
 import functools
 import inspect
 import math
 import re
+import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -36,7 +38,11 @@ _SIMPLE_TYPES = frozenset(
         *(list, tuple, set, frozenset, dict, object, type(None)),
     )
 )
-_PREFIXES = frozenset({"typing", "collections", "collections.abc"})
+_MODULES = {
+    "typing": typing,
+    "collections": collections,
+    "collections.abc": collections.abc,
+}
 _TYPE_EXPRESSION_NODES = (
     ast.Expression,
     ast.Name,
@@ -201,7 +207,7 @@ def check_type_expression(text: str, custom_types: Collection[str]) -> None:
         if not isinstance(node, _TYPE_EXPRESSION_NODES):
             kind = type(node).__name__
             raise ValueError(f"Type {text!r} may not contain {kind!r}")  # noqa: TRY004 - no type
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in _PREFIXES:
+        if isinstance(node, ast.Attribute) and not _is_known(node):
             raise ValueError(f"Type {text!r}: name {ast.unparse(node)!r} is not defined")
     used = used_names(text)
     known = {*custom_types, *MARKERS, *_SIMPLE_TYPES, "typing", "collections"}
@@ -210,6 +216,11 @@ def check_type_expression(text: str, custom_types: Collection[str]) -> None:
     unused = sorted(set(custom_types) - used)
     if unused:
         raise ValueError(f"Type {text!r} does not use the defined types {unused}")
+
+
+def _is_known(node: ast.Attribute) -> bool:
+    module = _MODULES.get(ast.unparse(node.value))
+    return module is not None and not node.attr.startswith("_") and hasattr(module, node.attr)
 
 
 def used_names(text: str) -> set[str]:

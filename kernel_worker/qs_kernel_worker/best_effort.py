@@ -2,7 +2,7 @@
 
 Its module imports matplotlib although tables need nothing of it. Where there is no
 matplotlib, empty modules stand in for it while the import lasts, and the callback can print
-its tables. Verified with bluesky 1.14 and 1.15.
+its tables. Needed with bluesky up to 1.15, at least.
 """
 
 from __future__ import annotations

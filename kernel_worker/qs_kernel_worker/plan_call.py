@@ -61,6 +61,8 @@ def find_object(name: str, user_ns: Mapping[str, Any]) -> Any:
         When a part of the name stands for nothing.
     """
     first, *rest = name.split(".")
+    if any(part.startswith("__") for part in rest):
+        raise CallError(f"{name!r} does not name a device, plan or function")
     if first not in user_ns:
         raise CallError(f"{name!r} is not found in the worker namespace{_hint(first, user_ns)}")
     found = user_ns[first]

@@ -126,6 +126,7 @@ class RunEngineControl:
                 earlier(new, old)
 
         engine.state_hook = state_changed
+        _refuse_input(engine)
         return state_changed
 
     def _state_changed(self, engine: Any) -> None:
@@ -254,6 +255,22 @@ class RunEngineControl:
 
 def _is_run_engine(candidate: Any) -> bool:
     return callable(candidate) and all(hasattr(candidate, name) for name in NEEDED)
+
+
+def _refuse_input(engine: Any) -> None:
+    """Let a plan fail that asks a question, unless the user has somebody to answer it.
+
+    Bluesky reads standard input, which is empty here: the plan would go on with no answer, as
+    if somebody had confirmed what it asked.
+    """
+    command = getattr(engine, "_command_registry", {}).get("input")
+    if getattr(command, "__module__", None) == "bluesky.run_engine":
+        engine.register_command("input", _no_answer)
+
+
+async def _no_answer(msg: Any) -> None:
+    prompt = msg.kwargs.get("prompt") or (msg.args[0] if msg.args else "")
+    raise EOFError(f"the plan asks for input ({prompt!r}), and nobody is there to answer")
 
 
 def _outcome_of_runs(runs: Runs, otherwise: str = "completed") -> str:

@@ -77,6 +77,7 @@ class Step:
 
     name: str
     run: Callable[[], None]
+    kind: str = "file"
     on_error_go_on: bool = False
 
 
@@ -87,14 +88,13 @@ class _Loading:
     config: WorkerConfig
     progress: Callable[[StartupProgress], None]
     files: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     failure: StartupError | None = None
 
     def report(self) -> dict[str, Any]:
         return {
             "files": self.files,
             "stage": "startup code",
-            "warnings": self.warnings,
+            "warnings": [],
             "rejected_plans": {},
             "rejected_devices": {},
         }
@@ -236,6 +236,7 @@ def _line_step(line: str, shell: Any) -> Step:
     return Step(
         f"<exec_lines: {line.strip()[:60]}>",
         lambda: run_source(line, "<exec_lines>", shell.user_ns, shell),
+        kind="line",
         on_error_go_on=True,
     )
 
@@ -247,7 +248,7 @@ def _script_step(script: str, user_ns: dict[str, Any], shell: Any = None) -> Ste
         with fresh_imports(path.parent):
             _run_file(path, user_ns, shell if path.suffix == ".ipy" else None)
 
-    return Step(str(path), run)
+    return Step(str(path), run, kind="script")
 
 
 def _module_step(name: str, load: Callable[[str], dict[str, Any]], user_ns: dict[str, Any]) -> Step:
@@ -256,7 +257,7 @@ def _module_step(name: str, load: Callable[[str], dict[str, Any]], user_ns: dict
             names = load(name)
         user_ns.update({key: names[key] for key in names if key not in _MODULE_FACTS})
 
-    return Step(name, run)
+    return Step(name, run, kind="module")
 
 
 def _run_module(name: str) -> dict[str, Any]:
@@ -293,7 +294,7 @@ def _arguments(arguments: list[str]) -> Iterator[None]:
 
 
 def _run_step(step: Step, index: int, total: int, loading: _Loading) -> bool:
-    _say(f"Loading startup file {step.name!r} ({index}/{total})")
+    _say(f"Loading startup {step.kind} {step.name!r} ({index}/{total})")
     loading.progress(StartupProgress(step.name, index, total))
     begun = time.monotonic()
     failure = _failure(step, loading.config.ipython_mode)
@@ -328,7 +329,7 @@ def _failure(step: Step, ipython_mode: bool) -> StartupError | None:
 def _error(step: Step, error: BaseException, what: str) -> StartupError:
     line = error_place(error, step.name)
     place = f"{step.name!r}" if line is None else f"{step.name!r}, line {line}"
-    msg = f"Error in startup file {place}: {what}"
+    msg = f"Error in startup {step.kind} {place}: {what}"
     return StartupError(msg, step.name, line, user_traceback(error))
 
 

@@ -85,9 +85,9 @@ def _submit_plan(manager: Manager, command: commands.SubmitPlan) -> None:
 
 def _put_back(manager: Manager, command: commands.PutBack) -> None:
     manager.running_item = None
-    manager.record(changes.RunningDropped())
-    if not command.running.immediate:
-        manager.record(manager.queue.insert([command.running.item], FRONT))
+    is_queued = not command.running.immediate
+    inserted = manager.queue.insert([command.running.item], FRONT) if is_queued else None
+    manager.record(changes.PlanPutBack(inserted))
     manager.renew("plan_queue_uid")
 
 
@@ -107,13 +107,14 @@ def _archive(manager: Manager, command: commands.Archive) -> None:
     manager.run_list.clear()
     entry = finished_entry(running.item, result)
     manager.history.append(entry)
-    manager.record(changes.PlanFinished(entry))
+    inserted = None
     if command.requeue is not None:
         again = running.item.with_changes(item_uid=manager.new_uid(), result=None)
         if command.requeue == "front":
             again = again.with_changes(result=result)
         place = FRONT if command.requeue == "front" else BACK
-        manager.record(manager.queue.insert([again], place))
+        inserted = manager.queue.insert([again], place)
+    manager.record(changes.PlanFinished(entry, inserted))
     manager.renew("plan_queue_uid", "plan_history_uid", "run_list_uid")
     logger.info(
         "The plan '%s' has ended: %s%s",

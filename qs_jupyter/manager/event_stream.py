@@ -17,7 +17,7 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -95,9 +95,10 @@ class EventStream:
 
     def add_change(self, change: changes.Change, when: float) -> None:
         """Tell about a change of queue or history."""
-        content = describe(change)
-        if content is not None:
-            self.add(content.pop("kind"), when, content)
+        for part in _parts(change):
+            content = describe(part)
+            if content is not None:
+                self.add(content.pop("kind"), when, content)
 
     def after(self, since: int, epoch: str | None) -> tuple[list[str], bool]:
         """Return the texts of the events behind a number, and whether none is missing."""
@@ -118,6 +119,15 @@ class EventStream:
         await asyncio.wait([future], timeout=seconds)
         if not future.done():
             self._waiting.remove(future)
+
+
+def _parts(change: changes.Change) -> Iterator[changes.Change]:
+    """Yield a change and the insertion that happens together with it."""
+    yield change
+    if isinstance(change, changes.PlanFinished) and change.requeued is not None:
+        yield change.requeued
+    elif isinstance(change, changes.PlanPutBack) and change.inserted is not None:
+        yield change.inserted
 
 
 def describe(change: changes.Change) -> dict[str, Any] | None:

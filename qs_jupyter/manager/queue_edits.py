@@ -43,6 +43,7 @@ class QueueEdits:
             "items": EncodedText(manager.queue.text),
             "running_item": EncodedText(running.text) if running else {},
             "plan_queue_uid": manager.uids["plan_queue_uid"],
+            "event_seq": manager.events.seq,
         }
 
     def get(self, pos: Any, uid: Any) -> Reply:
@@ -56,6 +57,7 @@ class QueueEdits:
         return {
             "items": EncodedText(manager.history.text),
             "plan_history_uid": manager.uids["plan_history_uid"],
+            "event_seq": manager.events.seq,
         }
 
     # ------------------------------------------------------------------------------ adding

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+OUTSIDE = "The plan is completed outside RE Manager"
 TASK_NAMES = {"function": "Execute function", "script": "Load script"}
 
 
@@ -218,8 +219,12 @@ class WorkerEvents:
         if event.outcome == "paused":
             manager.handle(events.PlanPaused(event.uid))
             return
-        text = event.msg
-        if event.outcome == "failed" and not text.startswith("Plan failed"):
+        outcome, text = event.outcome, event.msg
+        if event.finished_outside:
+            text = text or OUTSIDE
+            # Nobody asked for this end; only failed or aborted runs tell how it came about.
+            outcome = "unknown" if outcome == "completed" else outcome
+        elif outcome == "failed" and not text.startswith("Plan failed"):
             text = f"Plan failed: {text}"
         runs = tuple(
             {key: run.get(key) for key in ("uid", "scan_id", "is_open", "exit_status")}
@@ -227,7 +232,7 @@ class WorkerEvents:
         )
         manager.handle(
             events.PlanEnded(
-                outcome=event.outcome,
+                outcome=outcome,
                 msg=text,
                 traceback=event.traceback,
                 time=event.time_stop,

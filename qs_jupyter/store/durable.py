@@ -99,7 +99,7 @@ class DurableStore:
             logger.warning("Repaired the stored state: %s", sentence)
         self._tasks = [
             asyncio.create_task(self._write_for_ever(), name="store-writer"),
-            asyncio.create_task(self._backend.watch(self._lost), name="store-watch"),
+            asyncio.create_task(self._watch(), name="store-watch"),
         ]
         return state
 
@@ -127,8 +127,7 @@ class DurableStore:
                 async with asyncio.timeout(self._patience_s):
                     await self.settled()
         for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await _end(task)
         self._tasks = []
         if self._timer is not None:
             self._timer.cancel()
@@ -160,6 +159,13 @@ class DurableStore:
                 await asyncio.sleep(_LONGEST_DELAY_S)  # it may go on like this
             if not self._waiting and not self._under_way:
                 self._idle.set()
+
+    async def _watch(self) -> None:
+        try:
+            await self._backend.watch(self._lost)
+        except Exception as error:  # the rim of the task
+            logger.exception("The store is not watched any more; a write will notice its loss")
+            self._lost(StoreFailure(f"The store failed: {error}"))
 
     async def _write_group(self) -> None:
         self._under_way, self._waiting = self._waiting, []
@@ -229,6 +235,13 @@ class DurableStore:
         later = [w.deadline for w in open_writes if not w.future.done()]
         if later:
             self._timer = loop.call_at(min(later), self._lose_patience)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    # redis-py 8 loses a cancellation that arrives together with a reply, so one may not do.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
 
 
 def _fail(write: _Write, message: str) -> None:

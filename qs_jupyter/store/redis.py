@@ -34,7 +34,7 @@ from qs_jupyter.model.changes import Change
 from qs_jupyter.store.durable import StoreTaken
 from qs_jupyter.store.redis_layout import Command, Layout
 from qs_jupyter.store.redis_reading import STRINGS, Content, Reader
-from qs_jupyter.store.store import StoredState
+from qs_jupyter.store.store import StoredState, garbage_kept
 
 T = TypeVar("T")
 
@@ -190,7 +190,8 @@ class RedisBackend:
         content = Content(
             queue, history, dict(zip(STRINGS, strings, strict=True)), own_running, extra
         )
-        state = reader.read(content)
+        with garbage_kept():
+            state = reader.read(content)
         if reader.queue_is_damaged or reader.history_is_damaged or reader.set_aside:
             unchanged = None if reader.history_is_damaged else len(history)
             commands = layout.setting_aside(reader.set_aside) + layout.rewriting(state, unchanged)

@@ -28,6 +28,29 @@ from qs_jupyter.model.item import Item
 from qs_jupyter.store.store import StoredState, standing_facts
 
 _CHUNK = 1000
+# From so many items on, one pass over the list is cheaper than a search for each of them.
+_MANY = 16
+
+# KEYS: the queue. ARGV: index of the newcomers, how many go, texts that go, newcomers.
+# Returns how many have gone.
+_SPLICE = """
+local index, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+local going, gone, kept = {}, 0, {}
+for i = 3, count + 2 do going[ARGV[i]] = true end
+for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  if going[text] then going[text] = nil; gone = gone + 1 else kept[#kept + 1] = text end
+end
+local function push(list, first, last)
+  for i = first, last, 1000 do
+    redis.call('RPUSH', KEYS[1], unpack(list, i, math.min(i + 999, last)))
+  end
+end
+redis.call('DEL', KEYS[1])
+push(kept, 1, math.min(index, #kept))
+push(ARGV, count + 3, #ARGV)
+push(kept, index + 1, #kept)
+return gone
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +60,14 @@ class Command:
     """
 
     words: tuple[str | bytes | int, ...]
-    expect: Literal["anything", "one", "positive"] = "anything"
+    expect: Literal["anything", "positive"] | int = "anything"
     growth: int | None = 0
 
     def is_answered_by(self, reply: Any) -> bool:
         """Whether the reply says that the command did its work."""
-        if self.expect == "one":
-            return bool(reply == 1)
-        return self.expect == "anything" or (isinstance(reply, int) and reply > 0)
+        if self.expect == "positive":
+            return isinstance(reply, int) and reply > 0
+        return self.expect in ("anything", reply)
 
 
 class Layout:
@@ -78,6 +101,8 @@ class Layout:
             return self._push(self.queue, texts)
         if change.index == 0:
             return [Command(("LPUSH", self.queue, *texts[::-1]), growth=len(texts))]
+        if len(texts) > _MANY:
+            return [self._splice(change.index, [], texts)]
         return [
             Command(
                 ("LINSERT", self.queue, "BEFORE", change.before.text, text), "positive", growth=1
@@ -87,10 +112,15 @@ class Layout:
 
     @commands.register
     def _(self, change: c.ItemsRemoved) -> list[Command]:
+        if len(change.items) > _MANY:
+            return [self._splice(0, [item.text for item in change.items], [])]
         return [self._remove(item, from_back=change.from_back) for item in change.items]
 
     @commands.register
     def _(self, change: c.ItemsMoved) -> list[Command]:
+        if len(change.entries) > _MANY:
+            texts = [entry.item.text for entry in change.entries]
+            return [self._splice(change.index, texts, texts)]
         removals = [self._remove(e.item, from_back=change.from_back) for e in change.entries]
         insertion = c.ItemsInserted(change.entries, change.before, change.index)
         return removals + self.commands(insertion)
@@ -189,7 +219,11 @@ class Layout:
 
     def _remove(self, item: Item, *, from_back: bool) -> Command:
         count = -1 if from_back else 1
-        return Command(("LREM", self.queue, count, item.text), "one", growth=-1)
+        return Command(("LREM", self.queue, count, item.text), 1, growth=-1)
+
+    def _splice(self, index: int, gone: list[str], new: list[str]) -> Command:
+        words: tuple[str | int, ...] = ("EVAL", _SPLICE, 1, self.queue, index, len(gone), *gone, *new)
+        return Command(words, len(gone), growth=len(new) - len(gone))
 
     def _stop_running(self, inserted: c.ItemsInserted | None) -> list[Command]:
         return [

@@ -25,7 +25,7 @@ from qs_jupyter.model import changes as c
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.lock import Lock
 from qs_jupyter.model.queue_mode import QueueMode
-from qs_jupyter.store.store import StoredState, standing_facts, stored_item
+from qs_jupyter.store.store import StoredState, garbage_kept, standing_facts, stored_item
 
 T = TypeVar("T")
 
@@ -91,7 +91,8 @@ class SqliteBackend:
             prepare_file(Path(self._path))
             self._owner = _take_possession(Path(self._path))
         self._connection = connect(self._path)
-        return _load(self._connection)
+        with garbage_kept():
+            return _load(self._connection)
 
     def _close(self) -> None:
         if self._connection is not None:

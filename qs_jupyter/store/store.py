@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,6 +53,22 @@ def stored_item(data: Mapping[str, Any], text: str) -> Item:
     item = Item(data)
     item.__dict__["text"] = text  # where the cached property keeps it
     return item
+
+
+@contextmanager
+def garbage_kept() -> Iterator[None]:
+    """Hold the garbage collector off while masses of lasting objects are made.
+
+    It would look through all of them again and again and find nothing; reading a long queue
+    takes less than half the time without it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def standing_facts(state: StoredState) -> list[Change]:

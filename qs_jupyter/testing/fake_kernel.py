@@ -74,15 +74,18 @@ class FakeKernel:
         self.refusals: dict[type, str] = {}
         self.requests: list[m.Request] = []
         self.jobs: list[m.Job] = []
+        self.started = asyncio.Event()
         self.may_start = _open_gate()
         self.may_end = _open_gate()
         self.acknowledged = 0
+        self._asked = asyncio.Event()
         self._listener: KernelListener | None = None
         self._numbers = itertools.count(1)
         self._forget()
 
     def _forget(self) -> None:
         self._is_running = False
+        self.started.clear()
         self._epoch = uuid.uuid4().hex
         self._seq = 0
         self._kept: list[m.NumberedEvent] = []
@@ -116,6 +119,7 @@ class FakeKernel:
             raise KernelFailure(self.start_failure)
         self._forget()
         self._is_running = True
+        self.started.set()
         if self.opens_by_itself:
             self.finish_opening()
         return self.report()
@@ -134,6 +138,7 @@ class FakeKernel:
         self._check_alive()
         await asyncio.sleep(0)
         self.requests.append(message)
+        self._asked.set()
         refusal = self.refusals.get(type(message))
         if refusal is not None:
             raise KernelFailure(refusal)
@@ -166,11 +171,13 @@ class FakeKernel:
 
     async def shutdown(self) -> None:
         """End in order."""
+        await asyncio.sleep(0)
         await self.may_end.wait()
         self._forget()
 
     async def kill(self) -> None:
         """End at once."""
+        await asyncio.sleep(0)
         await self.may_end.wait()
         self._forget()
 
@@ -190,11 +197,19 @@ class FakeKernel:
 
     def finish_opening(self, opened: m.Opened | None = None) -> None:
         """Let the startup code end: as `opening` says, or with this result."""
+        self._check_alive()
         result = opened or self.opening
         self._phase = "ready" if result.ok else "failed"
         if result.ok and self.has_run_engine:
             self._run_engine("idle")
         self.tell(result)
+
+    async def asked(self, kind: type[m.Request]) -> m.Request:
+        """Wait until a request of this kind has come, and return the latest."""
+        while not (found := [each for each in self.requests if isinstance(each, kind)]):
+            self._asked.clear()
+            await self._asked.wait()
+        return found[-1]
 
     def open_run(self) -> str:
         """Let the running plan open a run; return the run's uid."""
@@ -415,6 +430,8 @@ class FakeKernel:
         return {"metadata": self.metadata}
 
     def _pause(self, message: m.Pause) -> dict[str, Any]:
+        if self._re_state != "running":
+            raise KernelFailure(f"Run engine is {self._re_state!r} and cannot be paused")
         if message.option == "deferred":
             self._deferred = True
             self.tell(m.RunEngineChanged(self._re_state, self._deferred))

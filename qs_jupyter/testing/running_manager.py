@@ -20,6 +20,20 @@ from qs_jupyter.testing.fake_kernel import FakeKernel
 from qs_jupyter.wire.codec import codec
 
 LIMIT_S = 5.0
+
+
+class _Errors(logging.Handler):
+    """Keeps log records with a traceback: errors that nobody foresaw."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.found.append(logging.Formatter().format(record))
+
+
 Status = Mapping[str, Any]
 
 
@@ -41,7 +55,7 @@ def quiet_settings(**changes: Any) -> Settings:
         user_group_permissions_path=str(profile / "user_group_permissions.yaml"),
         update_existing_plans_devices="NEVER",
         print_console_output=False,
-        console_logging_level=logging.CRITICAL,
+        console_logging_level=logging.WARNING,
     )
     return replace(settings, **changes)
 
@@ -49,7 +63,7 @@ def quiet_settings(**changes: Any) -> Settings:
 class RunningManager:
     """An async context manager around a whole application with a `FakeKernel`.
 
-    ``seen`` lists every status since the start, as a subscriber would have got them. With
+    At the end it raises when the manager has logged an error with a traceback. ``seen`` lists every status since the start, as a subscriber would have got them. With
     ``is_restart`` the manager takes itself for one that follows a crashed one.
     """
 
@@ -67,10 +81,12 @@ class RunningManager:
         self._codec = codec(self.settings.zmq_encoding)
         self._application: Application | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._errors = _Errors()
         self._before: tuple[int, float] | None = None
 
     async def __aenter__(self) -> Self:
         self._before = logging.getLogger().level, sys.getswitchinterval()
+        logging.getLogger().addHandler(self._errors)
         self._application = Application(self.settings, driver=self.kernel.attach)
         self._application.bind()
         await self._application.start(is_restart=self._is_restart)
@@ -99,6 +115,9 @@ class RunningManager:
             level, interval = self._before
             logging.getLogger().setLevel(level)
             sys.setswitchinterval(interval)
+        logging.getLogger().removeHandler(self._errors)
+        if self._errors.found:
+            raise AssertionError("\n".join(["internal errors:", *self._errors.found]))
 
     # --------------------------------------------------------------------------- talking
 
@@ -140,6 +159,8 @@ class RunningManager:
                     await board.next_change()
         except TimeoutError:
             raise AssertionError(f"the status never fitted {facts}: {self.status()}") from None
+        # Those who follow the status have it by now, too.
+        await asyncio.sleep(0)
         return status
 
     async def idle(self) -> Status:

@@ -138,7 +138,9 @@ def test_an_aborted_plan_fails_and_comes_back_to_the_front(opened: RunningManage
     opened.until_idle()
 
 
-def test_after_a_halted_plan_the_environment_must_be_opened_again(opened: RunningManager) -> None:
+def test_a_halted_plan_fails_and_a_reopened_environment_runs_plans(
+    opened: RunningManager,
+) -> None:
     paused(opened)
     assert opened.qserver("re", "halt").reply == ACCEPTED
     opened.until_idle()
@@ -146,13 +148,7 @@ def test_after_a_halted_plan_the_environment_must_be_opened_again(opened: Runnin
     assert entry["result"]["exit_status"] == "halted"
     (waiting,) = opened.queue()
     assert waiting["name"] == "count"
-    assert opened.status()["re_state"] == "panicked"
-
-    answer = opened.qserver("queue", "start")
-    assert answer.code == 2
-    assert "halted" in answer["msg"]
-    assert "open it again" in answer["msg"]
-    assert opened.status()["manager_state"] == "idle"
+    assert waiting["item_uid"] != entry["item_uid"]
 
     assert opened.qserver("environment", "close").reply == ACCEPTED
     opened.until(lambda status: not status["worker_environment_exists"])
@@ -164,6 +160,26 @@ def test_after_a_halted_plan_the_environment_must_be_opened_again(opened: Runnin
     opened.until(lambda status: status["items_in_history"] == 2)
     opened.until_idle()
     assert opened.history()[-1]["result"]["exit_status"] == "completed"
+
+
+def test_queue_start_after_a_halt_does_what_the_state_of_the_run_engine_says(
+    opened: RunningManager,
+) -> None:
+    paused(opened)
+    opened.do("re_halt")
+    opened.until_idle()
+    # Which of the two it is, is up to bluesky; since 1.14 a halted Run Engine stays usable.
+    state = opened.status()["re_state"]
+    opened.do("queue_clear")
+    opened.add_count()
+    answer = opened.qserver("queue", "start")
+    if state == "idle":
+        assert answer.reply == ACCEPTED
+        opened.until(lambda status: status["items_in_history"] == 2)
+        opened.until_idle()
+    else:
+        assert answer.code == 2
+        assert "open it again" in answer["msg"]
 
 
 @pytest.mark.parametrize("word", ["resume", "stop", "abort", "halt"])

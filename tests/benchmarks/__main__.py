@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks import (  # noqa: F401 - they make their benchmarks known
     answering,
+    large_profile,
     output,
     queue_edits,
     resources,

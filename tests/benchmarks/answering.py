@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -112,16 +113,11 @@ def permissions() -> Iterator[Measurement]:
             request("permissions_set", user_group_permissions=_variant(data, number))
             for number in range(20)
         ]
-        delays: list[float] = []
-        stop = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(service.address, delays, stop))
-        watcher.start()
         taken = []
-        for frame in frames:
-            taken += times(lambda frame=frame: service.client.raw(frame), 1)
-            time.sleep(0.02)
-        stop.set()
-        watcher.join()
+        with while_watched(service.address) as delays:
+            for frame in frames:
+                taken += times(lambda: service.client.raw(frame), 1)  # noqa: B023
+                time.sleep(0.02)
     yield ms("permissions_set, simulated profile", taken, aim=5)
     yield ms("longest delay of a status meanwhile", [max(delays)], aim=5)
 
@@ -130,6 +126,20 @@ def _variant(data: dict[str, object], number: int) -> dict[str, object]:
     groups = dict(data["user_groups"])  # type: ignore[call-overload]
     groups["primary"] = {**groups["primary"], "forbidden_plans": [f"plan_{number}"]}
     return {"user_groups": groups}
+
+
+@contextlib.contextmanager
+def while_watched(address: str) -> Iterator[list[float]]:
+    """Give the list into which another client writes how long each of its requests took."""
+    delays: list[float] = []
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(address, delays, stop))
+    watcher.start()
+    try:
+        yield delays
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def _watch(address: str, delays: list[float], stop: threading.Event) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Self
 import zmq
 
 STARTUP_DIR = Path(__file__).parent / "startup"
+LARGE_STARTUP_DIR = Path(__file__).parent / "startup_large"
 LIMIT_S = 60.0
 
 Status = dict[str, Any]

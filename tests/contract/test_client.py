@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -215,6 +216,34 @@ def test_qserver_ends_with_3_when_nobody_answers(capsys):
     output = capsys.readouterr()
     assert "ERROR: ZMQ communication error: timeout occurred" in output.out
     assert output.err == ""
+
+
+def test_the_monitor_repeats_its_request_until_ctrl_c():
+    asked = threading.Semaphore(0)
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        asked.release()
+        return echo(request)
+
+    with serving(answer) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "qs_jupyter.cli.qserver", "monitor", "-a", server.address],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert asked.acquire(timeout=10)
+            assert asked.acquire(timeout=10)
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (0, "")
+    assert "Running QServer monitor. Press Ctrl-C to exit ..." in output
+    assert output.count("MESSAGE") >= 1
+    assert output.endswith("The program was manually stopped.\n")
 
 
 def test_qserver_imports_nothing_slow():

@@ -8,12 +8,17 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
+
+from qs_jupyter.client.client import Client
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -177,6 +182,16 @@ def test_a_manager_that_does_not_stop_in_time_is_killed(launch):
     assert "did not end within 0.5 s" in output
 
 
+def test_when_a_manager_vanishes_while_stopping_one_more_ends_what_it_left(launch):
+    run = launch("deaf once", stop=0.5)
+    first = run.wait_for("ready")["pid"]
+    run.process.send_signal(signal.SIGINT)
+    code, _output, _errors = run.end()
+    assert code == 0
+    assert [entry["reason"] for entry in run.entries("stop")] == ["interrupt", "interrupt"]
+    assert run.entries("stop")[1]["pid"] != first
+
+
 def test_a_manager_notices_that_its_launcher_was_killed_and_ends(launch):
     run = launch()
     manager = run.wait_for("ready")["pid"]
@@ -229,3 +244,68 @@ def test_a_bad_configuration_ends_the_program_with_a_readable_sentence(arguments
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+@contextmanager
+def real_program(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+    address = f"ipc://{folder}/control"
+    places = [f"--store={folder}/store.sqlite", f"--runtime-dir={folder}/run"]
+    command = ["start-re-manager", f"--zmq-control-addr={address}", *places, *arguments]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qs_jupyter", *command],
+        env={**ENVIRONMENT, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with Client(address, timeout_s=20) as client:
+            yield process, client
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    # Paths of local sockets must be short.
+    with tempfile.TemporaryDirectory(prefix="qs", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_the_program_serves_and_ends_on_request_without_a_word_when_told_so(short_folder):
+    with real_program(short_folder, "--console-output=OFF") as (process, client):
+        assert client.request("status")["manager_state"] in ("initializing", "idle")
+        assert client.request("manager_stop", option="safe_off", check=True)
+        output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_the_program_is_usable_again_soon_after_its_manager_was_killed(short_folder):
+    with real_program(short_folder) as (process, client):
+        client.request("status")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        # A request given to the connection of the old manager would be lost with it.
+        client.close()
+        wait_until_gone(int(children[0]))
+        begun = time.monotonic()
+        assert client.request("status")["manager_state"] in ("initializing", "idle")
+        assert time.monotonic() - begun < 5
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (1, "")
+    assert "settings" in output
+
+
+def test_a_taken_port_ends_the_program_with_a_readable_sentence(short_folder):
+    with zmq.Context() as context, context.socket(zmq.REP) as taken:
+        port = taken.bind_to_random_port("tcp://127.0.0.1")
+        result = start_re_manager(
+            f"--zmq-control-addr=tcp://127.0.0.1:{port}",
+            f"--store={short_folder}/s.sqlite",
+            TMPDIR=str(short_folder),
+        )
+    assert result.returncode == 1
+    assert str(port) in result.stderr
+    assert result.stderr.count("\n") == 1

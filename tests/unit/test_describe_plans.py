@@ -300,6 +300,7 @@ def test_lists_without_a_type_are_ignored() -> None:
         ({"annotation": "typing.List[X]"}, "name 'X' is not defined"),
         ({"annotation": "List[int]"}, "name 'List' is not defined"),
         ({"annotation": "__import__('os')"}, "may not contain 'Call'"),
+        ({"annotation": "typing.Lst[int]"}, r"name 'typing\.Lst' is not defined"),
         ({"annotation": "os.system"}, "name 'os.system' is not defined"),
         ({"annotation": "typing.List["}, "no valid expression"),
         ({"annotation": "int", "devices": {"D": ["det1"]}}, "does not use the defined types"),

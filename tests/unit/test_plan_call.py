@@ -76,6 +76,7 @@ def test_defaults_of_the_decorator_are_added_and_converted() -> None:
         ("count", [1, 2, 3], {}, "too many positional arguments"),
         ("count", [["det2"]], {"detectors": ["det2"]}, r"'det2' is not found .*mean 'det1'\?"),
         ("count", ["stage.y"], {"detectors": ["stage.y"]}, "'stage' has no component 'y'"),
+        ("count", ["stage.__class__"], {"detectors": ["stage.__class__"]}, "does not name"),
         ("count", [[]], {"dets": ["det1"]}, "has no parameter 'dets'.*Update the environment"),
         ("nothing", [], {}, "returned 'NoneType' instead of messages"),
     ],

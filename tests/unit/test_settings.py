@@ -10,7 +10,9 @@ import yaml
 
 from qs_jupyter.configuration import Configuration, configure, describe, is_local, save_settings
 from qs_jupyter.errors import ConfigurationError
+from qs_jupyter.profiles import sim_profile
 from qs_jupyter.settings import Settings, options
+from qs_jupyter.startup_code import demo_ipython_dir, install_demo_profile
 
 KEY = "Ue=.po0aQ9.}<Xvrny+f{V04XMc6JZ9ufKf5aeFy"
 
@@ -319,6 +321,36 @@ def test_the_command_line_takes_the_place_of_the_choice_in_the_file(profile, tmp
 def test_profile_and_root_may_come_from_file_and_command_line(profile, tmp_path):
     file = write(tmp_path / "c.yml", f"startup: {{ipython_dir: {profile.parent.parent}}}")
     assert settings("--config", file, "--startup-profile=beamline").startup_folder == str(profile)
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_the_simulated_profile_is_copied_to_a_private_folder_and_kept_fresh(temporary):
+    target = install_demo_profile()
+    assert str(target) == settings().startup_folder
+    assert stat.S_IMODE(target.parents[2].stat().st_mode) == 0o700
+    names = {path.name for path in sim_profile().iterdir() if path.is_file()}
+    assert {path.name for path in target.iterdir()} == names
+    first = min(target.glob("*.py"))
+    first.write_text("changed")
+    (target / "99-left-over.py").write_text("")
+    (target / "existing_plans_and_devices.yaml").touch()
+    install_demo_profile()
+    assert first.read_bytes() == (sim_profile() / first.name).read_bytes()
+    assert not (target / "99-left-over.py").exists()
+    assert (target / "existing_plans_and_devices.yaml").exists()
+
+
+def test_the_simulated_profile_is_not_put_where_somebody_else_could_lead_it(temporary):
+    elsewhere = temporary / "elsewhere"
+    elsewhere.mkdir()
+    demo_ipython_dir().parent.symlink_to(elsewhere)
+    with pytest.raises(ConfigurationError, match="belongs to somebody else"):
+        install_demo_profile()
 
 
 # -------------------------------------------------------------------------- telling about it

@@ -19,11 +19,16 @@ DRIVER = """
 import json, os, sys
 config, result = sys.argv[1:]
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
+from traitlets.config import Config, Configurable
 from qs_kernel_worker.messages import WorkerConfig
 from qs_kernel_worker.startup import StartupError, load_startup
 sys.argv = ["worker", "--secret"]
 shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+class Application(Configurable):
+    exec_lines = json.loads(os.environ.get("EXEC_LINES", "[]"))
+    exec_files = []
+    exec_PYTHONSTARTUP = True
+shell.parent = Configurable(parent=Application())
 path, argv, progress = list(sys.path), list(sys.argv), []
 try:
     report = load_startup(
@@ -62,7 +67,13 @@ Load = Callable[..., Outcome]
 def load(tmp_path: Path) -> Load:
     """Run startup files, given as text by name, and return what came of it."""
 
-    def run(files: dict[str, str], *, ipython: bool = False, **config: Any) -> Outcome:
+    def run(
+        files: dict[str, str],
+        *,
+        ipython: bool = False,
+        environ: dict[str, str] | None = None,
+        **config: Any,
+    ) -> Outcome:
         folder = tmp_path / "startup"
         folder.mkdir(exist_ok=True)
         for name, text in files.items():
@@ -72,6 +83,7 @@ def load(tmp_path: Path) -> Load:
         result = tmp_path / "result.json"
         environment = {
             **os.environ,
+            **(environ or {}),
             "PYTHONPATH": str(Path(qs_kernel_worker.__file__).parent.parent),
             "IPYTHONDIR": str(tmp_path / "ipython"),
         }
@@ -240,6 +252,26 @@ def test_plain_files_get_a_stand_in_for_the_shell_and_libraries_do_not(
 
 def test_ipython_files_get_the_real_shell(load: Load) -> None:
     assert load({"00.py": ASK_FOR_SHELL}, ipython=True).seen == [*["InteractiveShell"] * 3, True]
+
+
+@MODES
+def test_lines_and_files_of_the_ipython_configuration_run_in_ipython_mode(
+    load: Load, tmp_path: Path, ipython: bool
+) -> None:
+    before = tmp_path / "before.py"
+    before.write_text("seen = ['PYTHONSTARTUP']")
+    script = tmp_path / "script.py"
+    script.write_text("seen.append('script')")
+    environ = {
+        "EXEC_LINES": json.dumps(["%env A=1", "seen.append('line')"]),
+        "PYTHONSTARTUP": str(before),
+    }
+    files = {"00.py": "seen = [*globals().get('seen', []), 'file']"}
+    outcome = load(files, ipython=ipython, environ=environ)
+    assert outcome.seen == (["PYTHONSTARTUP", "file", "line"] if ipython else ["file"])
+    if ipython:
+        outcome = load(files, ipython=True, environ=environ, script=str(script))
+        assert outcome.seen == ["file", "line", "script"]
 
 
 @MODES

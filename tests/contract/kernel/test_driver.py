@@ -224,14 +224,22 @@ async def test_an_adopted_worker_that_dies_is_noticed(new_bench) -> None:
     assert not bench.driver.is_running
 
 
-async def test_blocked_python_is_told_from_death(new_bench) -> None:
-    bench = new_bench()
-    await bench.open()
-    # strlen of C code that holds the interpreter: libc's sleep called through PyDLL
+async def block(bench) -> None:
+    """Let the worker sit in C code that never lets Python go on."""
+    # A function called through PyDLL keeps the interpreter lock.
     await bench.driver.submit(
         ScriptJob("block", 1, "import ctypes\nctypes.PyDLL(None).sleep(100)\n")
     )
-    assert await bench.driver.liveness(0.3) == "blocked"
+    async with asyncio.timeout(10):
+        while await bench.driver.liveness(0.3) != "blocked":
+            pass
+
+
+async def test_blocked_python_is_told_from_death(new_bench) -> None:
+    bench = new_bench()
+    await bench.open()
+    assert await bench.driver.liveness() == "answering"
+    await block(bench)
     assert await bench.driver.heart_beats()
     await bench.driver.kill()
     assert await bench.driver.liveness() == "dead"
@@ -367,3 +375,31 @@ async def test_settings_can_be_changed_between_two_workers(new_bench) -> None:
     )
     assert (await other.start()).phase == "starting"
     await other.kill()
+
+
+async def test_a_worker_that_cannot_be_greeted_can_still_be_ended(new_bench, monkeypatch) -> None:
+    monkeypatch.setattr("qs_jupyter.kernel.jupyter.GREETING_LIMIT_S", 0.3)
+    bench = new_bench()
+    await bench.open()
+    await block(bench)
+    await bench.driver.detach()
+    for _ in range(2):
+        with pytest.raises(KernelFailure, match="lives but did not answer"):
+            await bench.driver.adopt()
+        assert bench.driver.is_running
+    await bench.driver.kill()
+    assert not bench.driver.is_running
+    assert (await bench.open()).ok
+
+
+async def test_a_worker_without_its_connection_file_can_still_be_ended(new_bench) -> None:
+    bench = new_bench()
+    report = await bench.driver.start()
+    await bench.driver.detach()
+    bench.runtime.worker("new1").connection.unlink()
+    with pytest.raises(KernelFailure, match="connection file"):
+        await bench.driver.adopt()
+    with pytest.raises(KernelFailure, match="running already"):
+        await bench.driver.start()
+    await bench.driver.kill()
+    assert (await bench.driver.start()).pid != report.pid

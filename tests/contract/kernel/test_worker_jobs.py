@@ -292,3 +292,10 @@ async def test_a_plan_that_blocks_its_loop_is_halted_by_force(bench) -> None:
     done = await bench.done(job.uid)
     assert done.outcome == "aborted"
     assert (await bench.plan("steps", number=1)).outcome == "completed"
+
+
+async def test_a_plan_that_asks_for_input_fails_and_says_so(bench) -> None:
+    await bench.script("def asking():\n    yield from bps.input_plan('continue? ')\n")
+    done = await bench.plan("asking")
+    assert done.outcome == "failed"
+    assert "input" in done.msg

@@ -66,6 +66,7 @@ async def test_opening_goes_from_creating_to_idle_with_everything_loaded(
     assert status["worker_environment_exists"] is False
     assert status["ip_kernel_state"] == "starting"
     assert status["ip_kernel_captured"] is False
+    await closed.kernel.started.wait()
     closed.kernel.finish_opening()
     await closed.until(manager_state="idle")
     assert subset(closed.status(), READY) == READY
@@ -113,7 +114,7 @@ async def test_a_worker_that_dies_while_it_opens_leaves_the_manager_idle(
 ) -> None:
     closed.kernel.opens_by_itself = False
     await ok(closed, "environment_open")
-    await closed.until(worker_environment_state="initializing")
+    await closed.kernel.started.wait()
     closed.kernel.die("exit code 3")
     await closed.until(manager_state="idle")
     assert subset(closed.status(), NO_ENVIRONMENT) == NO_ENVIRONMENT
@@ -126,6 +127,7 @@ async def test_opening_is_refused_while_opening_and_when_open(closed: RunningMan
     assert await refused(closed, "environment_open") == (
         "Manager is already in the process of creating the RE Worker environment."
     )
+    await closed.kernel.started.wait()
     closed.kernel.finish_opening()
     await closed.idle()
     assert await refused(closed, "environment_open") == "RE Worker environment already exists."
@@ -175,7 +177,10 @@ async def test_an_opening_can_be_destroyed(closed: RunningManager) -> None:
     closed.kernel.opens_by_itself = False
     await ok(closed, "environment_open")
     await closed.until(worker_environment_state="initializing")
+    closed.kernel.may_end.clear()
     await ok(closed, "environment_destroy")
+    await closed.until(manager_state="destroying_environment")
+    closed.kernel.may_end.set()
     await closed.idle()
     assert subset(closed.status(), NO_ENVIRONMENT) == NO_ENVIRONMENT
     assert closed.values(STATE) == [
@@ -269,10 +274,12 @@ async def test_a_queue_of_two_runs_to_its_end(opened: RunningManager) -> None:
 async def test_history_and_queue_are_changed_before_idle_is_seen(opened: RunningManager) -> None:
     await add(opened, plan())
     await ok(opened, "queue_start")
+    opened.seen.clear()
     opened.kernel.end_plan()
     await opened.idle()
+    assert opened.values(STATE)[-1] == "idle"
     for status in opened.seen:
-        if status[STATE] == "idle" and status["items_in_queue"] == 0:
+        if status[STATE] == "idle":
             assert status["running_item_uid"] is None
             assert status["items_in_history"] == 1
             assert status["ip_kernel_state"] == "idle"
@@ -439,7 +446,7 @@ async def test_an_executed_plan_runs_past_the_queue_and_never_returns(
 @pytest.mark.parametrize("loop", [False, True])
 @pytest.mark.parametrize("ignore", [False, True])
 @pytest.mark.parametrize("outcome", ["completed", "failed", "stopped", "aborted", "halted"])
-async def test_where_a_plan_goes_when_it_ends(
+async def test_where_a_plan_goes_when_it_ends(  # noqa: PLR0915 - one table
     opened: RunningManager, outcome: str, loop: bool, ignore: bool
 ) -> None:
     """The table of exit statuses: history always, the queue by outcome and mode."""
@@ -505,7 +512,7 @@ async def test_pause_and_resume_as_clients_see_them(opened: RunningManager) -> N
     opened.seen.clear()
     await ok(opened, "re_pause")
     await opened.until(pause_pending=True)
-    assert isinstance(opened.kernel.requests[-1], Pause)
+    await opened.kernel.asked(Pause)
     opened.kernel.reach_pause()
     status = await opened.until(manager_state="paused")
     facts = {
@@ -532,7 +539,8 @@ async def test_a_second_pause_is_accepted(opened: RunningManager) -> None:
     await ok(opened, "queue_start")
     await ok(opened, "re_pause", option="deferred")
     await ok(opened, "re_pause", option="immediate")
-    await opened.until(lambda _: len(opened.kernel.requests) > 2)
+    await opened.kernel.asked(Pause)
+    await opened.until()
     options = [r.option for r in opened.kernel.requests if isinstance(r, Pause)]
     assert options == ["deferred", "immediate"]
 
@@ -557,6 +565,7 @@ async def test_a_deferred_pause_without_checkpoint_stops_the_queue(
     await add(opened, plan(1), plan(2))
     await opened.until(re_state="running")
     await ok(opened, "re_pause", option="deferred")
+    await opened.kernel.asked(Pause)
     opened.kernel.end_plan()
     await opened.until(manager_state="idle", pause_pending=False)
     assert (await history(opened))[0]["result"]["exit_status"] == "completed"

@@ -1,0 +1,279 @@
+"""One hub per process: follows a manager in the background and carries its requests.
+
+A thread waits for numbered events at the control socket and keeps a `Mirror` up to date.
+It holds no lock of the caller and prints nothing, so a notebook cell that computes for
+minutes does not stop it, and it never writes into somebody's cell. Requests use a socket of
+their own and may come from any thread.
+
+With a manager that has no numbered events the hub asks for the status once a second and
+reads queue and history again when their UIDs differ.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import zmq
+
+from qs_jupyter.client.client import Client
+from qs_jupyter.client.connection import Connection
+from qs_jupyter.client.line import Line
+from qs_jupyter.client.mirror import Mirror
+from qs_jupyter.errors import Failure
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 20.0
+GRACE_S = 5.0
+POLL_S = 1.0
+RETRY_S = (0.5, 1.0, 2.0, 5.0)
+
+
+class Link(StrEnum):
+    """How things stand between hub and manager."""
+
+    OFFLINE = "offline"
+    CONNECTING = "connecting"
+    NO_ANSWER = "no answer"
+    CONNECTED = "connected"
+
+
+Listener = Callable[[set[str]], None]
+
+
+class Hub:
+    """Follows one manager.
+
+    Listeners are called in the hub's thread with the names of the parts of the mirror that
+    have changed; they must be quick. Reading the mirror from another thread is done under
+    `lock`.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        encoding: str | None = None,
+        public_key: str | None = None,
+        timeout_s: float = 2.0,
+    ) -> None:
+        self.connection = Connection.choose(address, encoding, public_key, timeout_s=timeout_s)
+        self.mirror = Mirror()
+        self.lock = threading.RLock()
+        self.link = Link.OFFLINE
+        self._changed = threading.Condition(self.lock)
+        self._listeners: list[Listener] = []
+        self._client_lock = threading.Lock()
+        self._client = self._new_client()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._wake_address = f"inproc://qs-hub-{id(self)}"
+        self._wake: zmq.Socket[bytes] | None = None
+        self._line: Line | None = None
+        self._since = 0
+        self._epoch: str | None = None
+
+    def _new_client(self) -> Client:
+        connection = self.connection
+        return Client(
+            connection.address,
+            encoding=connection.encoding,
+            public_key=connection.public_key,
+            timeout_s=connection.timeout_s,
+        )
+
+    # ------------------------------------------------------------------------- life
+
+    def start(self) -> None:
+        """Begin to follow the manager; a second call does nothing."""
+        if self._thread is not None:
+            return
+        self._stop.clear()
+        self._wake = zmq.Context.instance().socket(zmq.PAIR)
+        self._wake.bind(self._wake_address)
+        self._thread = threading.Thread(target=self._follow, name="qs-hub", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following and close the sockets."""
+        self._stop.set()
+        if self._thread is not None and self._wake is not None:
+            self._wake.send(b"", zmq.NOBLOCK)
+            self._thread.join(timeout=5)
+            self._wake.close(0)
+            self._thread = self._wake = None
+        with self._client_lock:
+            self._client.close()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have a listener called after changes; call what is returned to end that."""
+        with self.lock:
+            self._listeners.append(listener)
+
+        def end() -> None:
+            with self.lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return end
+
+    # --------------------------------------------------------------------- requests
+
+    def request(self, method: str, **params: Any) -> dict[str, Any]:
+        """Call an API method and return its reply.
+
+        Raises
+        ------
+        CommunicationFailure
+            The manager did not answer.
+        """
+        with self._client_lock:
+            return self._client.call(method, params)
+
+    def wait(self, is_reached: Callable[[Mirror], bool], timeout_s: float | None = None) -> bool:
+        """Wait until the mirror satisfies a condition; False when the time was over before."""
+        with self._changed:
+            return self._changed.wait_for(lambda: is_reached(self.mirror), timeout_s)
+
+    # ------------------------------------------------------------------- the thread
+
+    def _follow(self) -> None:
+        wake: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
+        wake.connect(self._wake_address)
+        failures = 0
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._set_link(Link.CONNECTED if failures == 0 else Link.NO_ANSWER)
+                    self._follow_once(wake)
+                    failures = 0
+                except Failure as failure:
+                    logger.debug("The hub has no manager: %s", failure)
+                    self._epoch = None
+                    self._set_link(Link.NO_ANSWER)
+                    pause = RETRY_S[min(failures, len(RETRY_S) - 1)]
+                    failures += 1
+                    wake.poll(round(pause * 1000))
+        finally:
+            self._hang_up()
+            wake.close(0)
+            self._set_link(Link.OFFLINE)
+
+    def _follow_once(self, wake: zmq.Socket[bytes]) -> None:
+        if self._epoch is None:
+            self._set_link(Link.CONNECTING)
+            self._load(wake)
+            self._set_link(Link.CONNECTED)
+        elif self._epoch == "":
+            wake.poll(round(POLL_S * 1000))
+            if not self._stop.is_set():
+                self._load(wake)
+        else:
+            self._take_events(wake)
+
+    def _load(self, wake: zmq.Socket[bytes]) -> None:
+        """Read everything anew, and from where on events continue it."""
+        events = self._ask(wake, "events_get", {"since": 2**62}, self.connection.timeout_s)
+        status = self._ask(wake, "status", {}, self.connection.timeout_s)
+        if events is None or status is None:
+            return
+        if events.get("success"):
+            self._epoch, self._since = events["epoch"], events["seq"]
+        else:
+            self._epoch = ""
+        known = self.mirror.status
+        if self._epoch == "" and all(
+            known.get(uid) == status.get(uid) for uid in ("plan_queue_uid", "plan_history_uid")
+        ):
+            self._publish(lambda: self.mirror.apply([{"kind": "status", "status": status}]))
+            return
+        queue = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
+        history = self._ask(wake, "history_get", {}, self.connection.timeout_s)
+        if queue is not None and history is not None:
+            self._publish(lambda: self.mirror.load(status, queue, history))
+
+    def _take_events(self, wake: zmq.Socket[bytes]) -> None:
+        params = {"since": self._since, "epoch": self._epoch, "wait": WAIT_S}
+        reply = self._ask(wake, "events_get", params, WAIT_S + GRACE_S)
+        if reply is None:
+            return
+        if not reply.get("success") or not reply.get("complete"):
+            self._epoch = None
+            return
+        self._since = reply["seq"]
+        self._publish(lambda: self.mirror.apply(reply["events"]))
+        if self.mirror.needs_queue:
+            # The reading says up to which event it is current; later events continue it.
+            queue = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
+            if queue is not None:
+                self._publish(lambda: self._loaded_queue(queue))
+
+    def _loaded_queue(self, queue: dict[str, Any]) -> set[str]:
+        self.mirror.load_queue(queue)
+        return {"queue"}
+
+    def _ask(
+        self, wake: zmq.Socket[bytes], method: str, params: dict[str, Any], limit_s: float
+    ) -> dict[str, Any] | None:
+        """Send a request and return its reply; None when the hub is to end."""
+        if self._line is None:
+            self._line = Line(self.connection)
+        try:
+            return self._line.ask(wake, method, params, limit_s)
+        except Failure:
+            self._hang_up()
+            raise
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def _publish(self, change: Callable[[], set[str]]) -> None:
+        with self._changed:
+            parts = change()
+            self._changed.notify_all()
+            listeners = list(self._listeners)
+        self._tell(listeners, parts)
+
+    def _set_link(self, link: Link) -> None:
+        with self._changed:
+            if link is self.link:
+                return
+            self.link = link
+            self.mirror.revisions["connection"] += 1
+            self._changed.notify_all()
+            listeners = list(self._listeners)
+        self._tell(listeners, {"connection"})
+
+    def _tell(self, listeners: list[Listener], parts: set[str]) -> None:
+        if not parts:
+            return
+        for listener in listeners:
+            try:
+                listener(parts)
+            except Exception:  # the rim of somebody else's code in our thread
+                logger.exception("A listener of the hub failed")
+
+
+_hubs: dict[Connection, Hub] = {}
+_hubs_lock = threading.Lock()
+
+
+def shared_hub(
+    address: str | None = None,
+    *,
+    encoding: str | None = None,
+    public_key: str | None = None,
+    timeout_s: float = 2.0,
+) -> Hub:
+    """Return this process's hub for a manager, following it already."""
+    hub = Hub(address, encoding=encoding, public_key=public_key, timeout_s=timeout_s)
+    with _hubs_lock:
+        hub = _hubs.setdefault(hub.connection, hub)
+    hub.start()
+    return hub

@@ -1,0 +1,237 @@
+"""Tutorials: immediate execution of plans; executing functions; uploading scripts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.running import RunningManager, uids
+
+pytestmark = pytest.mark.xdist_group("tutorial tasks")
+
+FUNCTION = '{{"name": "function_sleep", "args": [{}], "kwargs": {{}}}}'
+SCRIPT = """\
+# Add a simple plan
+def count_test(detectors, *, num=1, delay=1):
+    yield from count(detectors, num=num, delay=delay)
+
+# Wait for some time to emulate the script with longer execution time
+ttime.sleep(1.5)
+"""
+
+
+def execute(manager: RunningManager, seconds: float, *words: str) -> str:
+    answer = manager.qserver("function", "execute", FUNCTION.format(seconds), *words)
+    assert answer["success"] is True
+    return str(answer["task_uid"])
+
+
+def task_status(manager: RunningManager, uid: str) -> str:
+    reply = manager.qserver("task", "status", uid).reply
+    assert reply["success"] is True
+    assert reply["task_uid"] == uid
+    return str(reply["status"])
+
+
+# ------------------------------------------------------------------------ immediate execution
+
+
+def test_a_plan_is_executed_at_once_past_the_queue(opened: RunningManager) -> None:
+    waiting = opened.add_count(num=3)
+    before = opened.queue()
+    plan = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 2, "delay": 0.5}}'
+    reply = opened.qserver("queue", "execute", "plan", plan).reply
+    uid = reply["item"]["item_uid"]
+    assert reply == {
+        "success": True,
+        "msg": "",
+        "qsize": 1,
+        "item": {
+            "item_type": "plan",
+            "name": "count",
+            "args": [["det1", "det2"]],
+            "kwargs": {"num": 2, "delay": 0.5},
+            "item_uid": uid,
+            "user": "qserver-cli",
+            "user_group": "primary",
+        },
+    }
+    status = opened.status()
+    assert status["manager_state"] == "executing_queue"
+    assert status["running_item_uid"] == uid
+
+    opened.until_idle()
+    answer = opened.qserver("history", "get")
+    (entry,) = answer["items"]
+    assert answer["plan_history_uid"] == opened.status()["plan_history_uid"]
+    result = entry.pop("result")
+    assert entry == reply["item"]
+    assert result["exit_status"] == "completed"
+    assert result["msg"] == ""
+    assert result["traceback"] == ""
+    assert len(result["run_uids"]) == len(result["scan_ids"]) == 1
+    assert 0.4 < result["time_stop"] - result["time_start"] < 10
+    assert opened.queue() == before
+    assert uids(before) == [waiting]
+
+
+def test_an_immediate_plan_that_fails_does_not_come_to_the_queue(opened: RunningManager) -> None:
+    opened.qserver("queue", "execute", "plan", '{"name": "count", "args": [["det1"]]}')
+    opened.until(lambda status: status["items_in_history"] == 1)
+    opened.until_idle()
+    opened.do("queue_item_execute", item={"item_type": "plan", "name": "count",
+              "args": [["det1"]], "kwargs": {"num": 50, "delay": 1}},
+              user="a test", user_group="primary")
+    opened.until_running()
+    opened.do("re_pause", option="immediate")
+    opened.until_state("paused")
+    opened.do("re_abort")
+    opened.until_idle()
+    assert opened.queue() == []
+    assert opened.history()[-1]["result"]["exit_status"] == "aborted"
+
+
+def test_nothing_is_executed_at_once_without_an_environment(closed: RunningManager) -> None:
+    answer = closed.qserver("queue", "execute", "plan", '{"name": "count", "args": [["det1"]]}')
+    assert answer.code == 2
+    assert answer["msg"].startswith("Failed to start execution of the item: ")
+    assert "RE Worker environment does not exist." in answer["msg"]
+
+
+# ----------------------------------------------------------------------------------- functions
+
+
+def test_a_function_runs_in_the_foreground_and_returns_a_result(opened: RunningManager) -> None:
+    reply = opened.qserver("function", "execute", FUNCTION.format(1.5)).reply
+    uid = reply["task_uid"]
+    assert reply == {
+        "success": True,
+        "msg": "",
+        "item": {
+            "name": "function_sleep",
+            "args": [1.5],
+            "kwargs": {},
+            "user": "qserver-cli",
+            "user_group": "primary",
+            "item_uid": uid,
+        },
+        "task_uid": uid,
+    }
+    status = opened.qserver("status").reply
+    assert status["manager_state"] == "executing_task"
+    assert status["worker_environment_state"] == "executing_task"
+    assert status["worker_background_tasks"] == 0
+    assert task_status(opened, uid) == "running"
+
+    opened.until_idle()
+    assert task_status(opened, uid) == "completed"
+    reply = opened.qserver("task", "result", uid).reply
+    assert reply["status"] == "completed"
+    assert reply["task_uid"] == uid
+    result = reply["result"]
+    assert result["return_value"] == {"success": True, "time": 1.5}
+    assert (result["success"], result["msg"], result["traceback"]) == (True, "", "")
+    assert result["task_uid"] == uid
+    assert result["time_stop"] - result["time_start"] >= 1.5
+
+
+def test_functions_in_the_background_leave_the_manager_idle(opened: RunningManager) -> None:
+    tasks = [execute(opened, 3, "background") for _ in range(2)]
+    status = opened.until(lambda status: status["worker_background_tasks"] == 2)
+    assert status["manager_state"] == "idle"
+    assert status["worker_environment_state"] == "idle"
+
+    # Plans and functions in front run meanwhile.
+    opened.add_count()
+    opened.do("queue_start")
+    opened.until(lambda status: status["items_in_history"] == 1)
+    opened.until_idle()
+    front = execute(opened, 0.1)
+    opened.until(lambda _status: opened.ask("task_status", task_uid=front)["status"] != "running")
+    assert [task_status(opened, uid) for uid in tasks] == ["running", "running"]
+
+    opened.until(lambda status: status["worker_background_tasks"] == 0)
+    assert [task_status(opened, uid) for uid in tasks] == ["completed", "completed"]
+
+
+def test_a_background_function_starts_while_a_plan_runs(opened: RunningManager) -> None:
+    opened.add_count(num=3, delay=0.5)
+    opened.do("queue_start")
+    opened.until_running()
+    refused = opened.qserver("function", "execute", FUNCTION.format(0))
+    assert refused.code == 2
+    assert "Failed to start the task: RE Manager must be in idle state." in refused["msg"]
+    uid = execute(opened, 0.1, "background")
+    opened.until(lambda _status: opened.ask("task_status", task_uid=uid)["status"] == "completed")
+    assert opened.status()["manager_state"] == "executing_queue"
+    opened.until_idle()
+
+
+def test_an_unknown_task_is_not_found(opened: RunningManager) -> None:
+    assert task_status(opened, "no-such-task") == "not_found"
+
+
+def test_a_function_that_is_not_allowed_is_refused(opened: RunningManager) -> None:
+    answer = opened.qserver("function", "execute", '{"name": "clear_buffer"}')
+    assert answer.code == 2
+    assert (
+        "Function 'clear_buffer' is not allowed for users from 'primary' group." in answer["msg"]
+    )
+
+
+# ------------------------------------------------------------------------------------- scripts
+
+
+def test_a_script_adds_a_plan_that_can_be_queued_and_run(opened: RunningManager) -> None:
+    assert "count_test" not in opened.qserver("allowed", "plans")["plans_allowed"]
+    before = opened.status()["plans_allowed_uid"]
+    (opened.home.work / "test_script.py").write_text(SCRIPT)
+    reply = opened.qserver("script", "upload", "test_script.py").reply
+    uid = reply.pop("task_uid")
+    assert reply == {"success": True, "msg": ""}
+    status = opened.qserver("status").reply
+    assert status["manager_state"] == "executing_task"
+    assert status["worker_environment_state"] == "executing_task"
+    assert task_status(opened, uid) == "running"
+
+    opened.until_idle()
+    assert task_status(opened, uid) == "completed"
+    result = opened.qserver("task", "result", uid)["result"]
+    assert result["return_value"] is None
+    assert (result["success"], result["msg"], result["traceback"]) == (True, "", "")
+
+    reply = opened.qserver("allowed", "plans").reply
+    assert "count_test" in reply["plans_allowed"]
+    assert reply["plans_allowed_uid"] != before
+    plan = '{"name": "count_test", "args": [["det1"]], "kwargs": {"delay": 0}}'
+    assert opened.qserver("queue", "add", "plan", plan).code == 0
+    opened.do("queue_start")
+    opened.until(lambda status: status["items_in_history"] == 1)
+    opened.until_idle()
+    assert opened.history()[0]["result"]["exit_status"] == "completed"
+
+
+def test_a_failing_script_tells_its_error_and_the_manager_goes_on(opened: RunningManager) -> None:
+    (opened.home.work / "broken.py").write_text("print('begins')\n1 / 0\n")
+    uid = opened.qserver("script", "upload", "broken.py")["task_uid"]
+    opened.until_idle()
+    result = opened.qserver("task", "result", uid)["result"]
+    assert result["success"] is False
+    assert "Failed to execute stript: division by zero" in result["msg"]
+    assert "ZeroDivisionError" in result["traceback"]
+    assert result["return_value"] is None
+
+
+def test_a_script_is_not_uploaded_without_a_file(opened: RunningManager) -> None:
+    answer = opened.qserver("script", "upload", "missing.py")
+    assert answer.code == 1
+    assert "missing.py" in answer.errors
+
+
+def test_the_environment_is_updated_on_request(opened: RunningManager) -> None:
+    source = "def late_plan():\n    yield from bps.null()\n"
+    opened.do("script_upload", script=source, update_lists=False)
+    opened.until_idle()
+    assert "late_plan" not in opened.ask("plans_existing")["plans_existing"]
+    assert opened.qserver("environment", "update")["success"] is True
+    opened.until_idle()
+    assert "late_plan" in opened.ask("plans_existing")["plans_existing"]

@@ -1,0 +1,123 @@
+"""Who may use the main thread: admission of jobs and cells, told in one step with its change."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qs_kernel_worker.main_thread import AcceptedJob, MainThread, job_kind
+from qs_kernel_worker.messages import ContinueJob, FunctionJob, JobDone, PlanJob, ScriptJob
+from qs_kernel_worker.outbox import Outbox
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def main_thread(outbox) -> MainThread:
+    main_thread = MainThread(outbox)
+    main_thread.finish_opening()
+    return main_thread
+
+
+def job(uid: str = "u", attempt: int = 1) -> AcceptedJob:
+    return AcceptedJob(PlanJob(uid, attempt, "item", "count"), [], {}, 1.0)
+
+
+def cell(msg_id: str) -> dict[str, str]:
+    return {"msg_id": msg_id, "session": "s", "username": "somebody"}
+
+
+def events(outbox: Outbox) -> list[dict[str, object]]:
+    return [json.loads(text)["event"] for text in outbox.since(0)]
+
+
+def test_nothing_is_admitted_while_startup_code_runs(outbox) -> None:
+    main_thread = MainThread(outbox)
+    assert main_thread.admit(job()).verdict == "busy"
+    assert not main_thread.admit_cell(cell("a"))
+    main_thread.finish_opening()
+    assert main_thread.admit(job()).verdict == "taken"
+
+
+def test_one_job_at_a_time(main_thread) -> None:
+    assert main_thread.admit(job("a")).verdict == "taken"
+    refused = main_thread.admit(job("b"))
+    assert (refused.verdict, refused.reason) == ("busy", "the job a (plan) is running")
+    main_thread.finish_job()
+    assert main_thread.admit(job("b")).verdict == "taken"
+
+
+def test_a_refused_job_may_come_again_and_a_taken_one_may_not(main_thread) -> None:
+    main_thread.admit(job("a"))
+    main_thread.admit(job("b"))
+    main_thread.finish_job()
+    assert main_thread.admit(job("a")).verdict == "known"
+    assert main_thread.admit(job("b")).verdict == "taken"
+    main_thread.finish_job()
+    assert main_thread.admit(job("a", attempt=2)).verdict == "taken"
+
+
+def test_a_job_is_available_only_after_it_was_handed_over(main_thread) -> None:
+    accepted = job()
+    main_thread.admit(accepted)
+    assert main_thread.next_job() is None
+    main_thread.hand_over(accepted)
+    assert main_thread.next_job() is accepted
+    assert main_thread.next_job() is None
+
+
+def test_a_job_is_refused_as_long_as_a_cell_runs(main_thread) -> None:
+    assert main_thread.admit_cell(cell("a"))
+    assert main_thread.admit_cell(cell("b")), "cells queue up in the kernel, as always"
+    assert "'somebody'" in main_thread.admit(job()).reason
+    main_thread.cell_done("a")
+    assert main_thread.admit(job()).verdict == "busy"
+    main_thread.cell_done("b")
+    assert main_thread.admit(job()).verdict == "taken"
+
+
+def test_the_thread_is_free_when_the_end_is_told(main_thread, outbox) -> None:
+    main_thread.admit(job())
+    main_thread.finish_job(JobDone("u", "plan", "completed"))
+    *_, change, done = events(outbox)
+    assert (change["type"], change["busy"], change["job"]) == ("MainThreadChanged", False, None)
+    assert done["type"] == "JobDone"
+
+
+def test_a_change_is_told_once(main_thread, outbox) -> None:
+    before = len(events(outbox))
+    main_thread.hold(False)
+    main_thread.admit_cell(cell("a"))
+    main_thread.admit_cell(cell("b"))
+    main_thread.cell_done("unknown")
+    assert len(events(outbox)) == before + 1
+
+
+def test_parked_cells_may_try_again_when_nothing_keeps_them(main_thread) -> None:
+    tries: list[str] = []
+    main_thread.when_unparked(lambda: tries.append("now"))
+    main_thread.hold(True)
+    assert not main_thread.admit_cell(cell("a"))
+    main_thread.admit(job())
+    main_thread.finish_job()
+    assert tries == [], "the hold goes on between two jobs"
+    main_thread.hold(False)
+    assert tries == ["now"]
+    assert main_thread.admit_cell(cell("a"))
+
+
+@pytest.mark.parametrize(
+    ("each", "kind"),
+    [
+        (PlanJob("u", 1, "i", "count"), "plan"),
+        (ContinueJob("u", 1, "i", "halt"), "halt"),
+        (FunctionJob("u", 1, "f"), "function"),
+        (ScriptJob("u", 1), "script"),
+    ],
+)
+def test_a_job_has_a_word(each, kind) -> None:
+    assert job_kind(each) == kind
