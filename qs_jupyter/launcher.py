@@ -38,6 +38,8 @@ _BOOTSTRAP = (
     "import sys; sys.path.append({!r}); from qs_jupyter.manager_process import main; main()"
 )
 
+_MOST_FALSE_STARTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -110,6 +112,7 @@ class Launcher:
         self._stop_deadline = float("inf")
         self._is_last = False
         self._was_ready = False
+        self._false_starts = 0
         self._delay = 0.0
 
     def run(self) -> int:
@@ -130,8 +133,10 @@ class Launcher:
     def _verdict(self, child: _Child) -> int | None:
         """Return the exit code of the program, None when another manager is to be started."""
         self._was_ready = self._was_ready or child.is_ready
-        if child.ended == 0 or not self._was_ready:
-            return self._exit_code(child.ended or int(child.ended is None))
+        if child.ended == 0:
+            return self._exit_code(0)
+        if not self._was_ready and not self._may_begin_again(child):
+            return self._exit_code(1)
         if self._stop is None:
             # A restarted manager that cannot begin, for instance because the store is away just
             # then, is tried again: a plan may be running that somebody must look after.
@@ -142,6 +147,17 @@ class Launcher:
         # more is started, finds the worker and ends it: its first order is to stop.
         self._is_last = True
         return None
+
+    def _may_begin_again(self, child: _Child) -> bool:
+        # A manager that cannot begin says so; the next one could not either. One that was
+        # killed from outside is worth a few more attempts.
+        self._false_starts += 1
+        was_killed = child.ended is None and child.process.returncode < 0
+        if was_killed and self._stop is None and self._false_starts < _MOST_FALSE_STARTS:
+            return True
+        if child.ended is None:
+            logger.error("The manager ended before it could begin")
+        return False
 
     def _exit_code(self, code: int) -> int:
         if self._stop is StopReason.INTERRUPT:

@@ -14,7 +14,7 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -49,7 +49,7 @@ class Clients:
         self._forward = forward
         self._parked: deque[tuple[Mapping[str, Any], Frames]] = deque()
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="completion")
-        self._answers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def take_cell(self, header: Mapping[str, Any], frames: Frames) -> None:
         """Send a cell to the main thread, after those that wait already, when it may go."""
@@ -60,6 +60,10 @@ class Clients:
         """Let go the parked cells that may run."""
         while self._parked and self._main_thread.admit_cell(self._parked[0][0]):
             await self._forward(self._parked.popleft()[1])
+        reserved_s = self._main_thread.reserved_s
+        if self._parked and reserved_s > 0:
+            loop = asyncio.get_running_loop()
+            loop.call_later(reserved_s, lambda: self._keep(self.retry()))
 
     def can_answer(self, msg_type: str) -> bool:
         """Whether this request is answered here because the main thread is taken."""
@@ -74,9 +78,12 @@ class Clients:
         if message["msg_type"] in ANSWERED_HERE:
             await self._answer_here(idents, message)
         else:
-            task = asyncio.create_task(self._answer_in_a_thread(idents, message))
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
+            self._keep(self._answer_in_a_thread(idents, message))
+
+    def _keep(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _answer_here(self, idents: list[bytes], message: dict[str, Any]) -> None:
         kernel = self._kernel

@@ -14,12 +14,16 @@ from qs_kernel_worker.messages import (
     Event,
     FunctionJob,
     Job,
+    JobDone,
     MainThreadChanged,
     PlanJob,
 )
 from qs_kernel_worker.outbox import Outbox
 
 REMEMBERED_JOBS = 10_000
+
+# After a plan the manager has this long to send the next one before a cell may slip in.
+NEXT_PLAN_WITHIN_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,15 @@ class MainThread:
     The shell-channel thread asks for admission before anything reaches the main thread, the
     main thread tells when it is done, so "busy" is exact. A change and the event that tells
     of it happen under one lock. Cells of other clients wait outside (they are *parked*)
-    while startup code or a job runs, or while the manager holds the main thread.
+    while startup code or a job runs, or while the manager holds the main thread; also for a
+    moment after each plan, so that they do not get between two plans of a queue
+    (``next_plan_within_s``; 0 lets them).
     """
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, next_plan_within_s: float = NEXT_PLAN_WITHIN_S) -> None:
         self._outbox = outbox
+        self._next_plan_within_s = next_plan_within_s
+        self._reserved_until = 0.0
         self._lock = threading.Lock()
         self._is_opening = True
         self._is_held = False
@@ -83,6 +91,11 @@ class MainThread:
     def is_held(self) -> bool:
         """Whether the manager keeps other clients away."""
         return self._is_held
+
+    @property
+    def reserved_s(self) -> float:
+        """How long cells still have to wait for the next plan, if none comes; 0 if not at all."""
+        return max(0.0, self._reserved_until - time.monotonic())
 
     @property
     def job(self) -> dict[str, Any] | None:
@@ -130,6 +143,8 @@ class MainThread:
     def finish_job(self, *events: Event) -> None:
         """Free the main thread and tell how the job ended, in one step."""
         with self._lock:
+            if any(_makes_room_for_the_next(event) for event in events):
+                self._reserved_until = time.monotonic() + self._next_plan_within_s
             self._job = None
             self._tell(*events)
         self._unpark()
@@ -146,7 +161,7 @@ class MainThread:
     def admit_cell(self, header: Mapping[str, Any]) -> bool:
         """Let a cell in, or say that it has to wait."""
         with self._lock:
-            if self._is_opening or self._job is not None or self._is_held:
+            if self._is_opening or self._job is not None or self._is_held or self.reserved_s > 0:
                 return False
             self._cells[header["msg_id"]] = {
                 "session": header.get("session"),
@@ -193,6 +208,11 @@ class MainThread:
             self._outbox.append(change, *events)
         else:
             self._outbox.append(*events)
+
+
+def _makes_room_for_the_next(event: Event) -> bool:
+    """Whether the queue may go on after this: a plan came to its end, not to a pause."""
+    return isinstance(event, JobDone) and event.item_uid is not None and event.outcome != "paused"
 
 
 def _describe_job(accepted: AcceptedJob) -> dict[str, Any]:

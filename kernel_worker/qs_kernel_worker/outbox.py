@@ -50,7 +50,7 @@ class Outbox:
     def __init__(self, push: Callable[[str], None] | None = None) -> None:
         self.epoch = uuid.uuid4().hex
         self._push = push
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may strike in the middle
         self._entries: deque[_Entry] = deque()
         self._bytes = 0
         self._seq = 0

@@ -53,7 +53,8 @@ class SharedBuffer:
 
     def reset(self) -> None:
         """Forget everything; a forked child must not send what its parent will send."""
-        self._lock = threading.Lock()
+        # A signal handler may print while its thread is in here, hence the reentrant locks.
+        self._lock = threading.RLock()
         self._sending = threading.RLock()
         self._texts: list[_Text] = []
 

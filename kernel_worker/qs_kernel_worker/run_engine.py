@@ -94,6 +94,11 @@ class RunEngineControl:
         """Runs of the plan that is running or paused."""
         return [] if self._plan is None else self._plan.runs.describe()
 
+    @property
+    def has_plan(self) -> bool:
+        """Whether a plan of the manager is running or paused."""
+        return self._plan is not None
+
     def metadata(self) -> dict[str, Any]:
         """Return ``RE.md`` as plain data; may take as long as the user's mapping takes."""
         if self._engine is None:
@@ -155,11 +160,16 @@ class RunEngineControl:
         time_start = time.time()
         if engine is None:
             return _refused(job.uid, "plan", job.item_uid, NoRunEngineError())
+        if str(engine.state) != "idle":
+            error = RuntimeError(
+                f"Run Engine is in {str(engine.state)!r} state; plans start in 'idle' state only"
+            )
+            return _refused(job.uid, "plan", job.item_uid, error)
         runs = Runs(job.item_uid, self._outbox.append)
         try:
             generator = plan_call.prepare_plan(job, self._user_ns)
-        except BaseException as error:  # noqa: BLE001 - code of the plan's author, as below
-            return _refused(job.uid, "plan", job.item_uid, error)
+        except BaseException as raised:  # noqa: BLE001 - code of the plan's author, as below
+            return _refused(job.uid, "plan", job.item_uid, raised)
         self._plan = plan = _Plan(job, engine, runs, time_start, job.uid)
         return self._finish(
             plan, "completed", lambda: engine(generator, {"all": [runs]}, **job.metadata)

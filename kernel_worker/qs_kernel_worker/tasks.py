@@ -16,12 +16,24 @@ from qs_kernel_worker import plain_data, plan_call, scripts
 from qs_kernel_worker.lists import Lists
 from qs_kernel_worker.messages import FunctionJob, JobDone, ScriptJob, TaskStarted
 from qs_kernel_worker.outbox import Outbox
-from qs_kernel_worker.results import describe_error, short_repr
+from qs_kernel_worker.results import ErrorText, describe_error, short_repr
 from qs_kernel_worker.run_engine import RunEngineControl
 
 logger = logging.getLogger(__name__)
 
 Task = FunctionJob | ScriptJob
+
+
+class _ScriptError(Exception):
+    """The script itself raised its cause; what follows a script has errors of its own."""
+
+
+def _told(error: BaseException) -> ErrorText:
+    if not isinstance(error, _ScriptError) or error.__cause__ is None:
+        return describe_error(error)
+    text = describe_error(error.__cause__)
+    # Clients look for this text, letter by letter.
+    return replace(text, msg=f"Failed to execute stript: {text.msg}")
 
 
 class Tasks:
@@ -49,7 +61,7 @@ class Tasks:
             if problem is not None:
                 msg = f"Task result can not be serialized as JSON: {problem}"
         except BaseException as error:  # noqa: BLE001 - SystemExit fails the task, not the worker
-            text = describe_error(error)
+            text = _told(error)
             msg, traceback, problem = text.msg, text.traceback, "raised"
         is_good = problem is None
         return JobDone(
@@ -83,7 +95,12 @@ class Tasks:
             raise
 
     def _execute(self, job: ScriptJob) -> None:
-        scripts.run_script(job, self._shell, self._script_root)
+        if job.update_re and self._engine.has_plan:
+            raise RuntimeError("Another Run Engine cannot be brought in while a plan is running")
+        try:
+            scripts.run_script(job, self._shell, self._script_root)
+        except BaseException as error:
+            raise _ScriptError from error
         self._engine.refresh()
         if job.update_lists:
             self._lists.rebuild()

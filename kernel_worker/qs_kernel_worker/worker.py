@@ -12,7 +12,7 @@ from typing import Any
 
 from qs_kernel_worker import startup
 from qs_kernel_worker.lists import Lists
-from qs_kernel_worker.main_thread import MainThread, job_kind
+from qs_kernel_worker.main_thread import NEXT_PLAN_WITHIN_S, MainThread, job_kind
 from qs_kernel_worker.messages import (
     ContinueJob,
     Job,
@@ -43,7 +43,8 @@ class Worker:
     ) -> None:
         self.config = config
         self.outbox = Outbox()
-        self.main_thread = MainThread(self.outbox)
+        wait_s = NEXT_PLAN_WITHIN_S if config.parked_cells else 0.0
+        self.main_thread = MainThread(self.outbox, wait_s)
         self.engine = RunEngineControl(shell.user_ns, self.outbox)
         self.lists = Lists(shell.user_ns, config, self.outbox)
         self.is_ending = False

@@ -184,6 +184,34 @@ async def queue_clear(manager: Manager) -> Reply:
 @method(
     lock="queue",
     writes=True,
+    refused="Failed to undo: ",
+    reply={"qsize": None, "edit": "", "plan_queue_uid": ""},
+    phrases=("queue undo",),
+)
+async def queue_undo(manager: Manager, plan_queue_uid: UidText = None) -> Reply:
+    """Take the last edit of the queue back, whoever made it.
+
+    With ``plan_queue_uid``, the UID in the reply of an edit, only that edit is taken back: the
+    request is refused when somebody else has edited the queue since.
+    """
+    return await manager.queue_edits.undo(plan_queue_uid)
+
+
+@method(
+    lock="queue",
+    writes=True,
+    refused="Failed to redo: ",
+    reply={"qsize": None, "edit": "", "plan_queue_uid": ""},
+    phrases=("queue redo",),
+)
+async def queue_redo(manager: Manager, plan_queue_uid: UidText = None) -> Reply:
+    """Make the edit again that was taken back last; ``plan_queue_uid`` as for undo."""
+    return await manager.queue_edits.redo(plan_queue_uid)
+
+
+@method(
+    lock="queue",
+    writes=True,
     refused="Failed to set queue mode: ",
     phrases=("queue mode set {mode}",),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from qs_jupyter.kernel.driver import ConsoleText
 
-TEXT_TYPES = ("stream", "execute_result", "error")
+TEXT_TYPES = ("stream", "execute_result", "display_data", "error")
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -34,7 +34,7 @@ def console_text(
 def _text(msg_type: str, content: Mapping[str, Any]) -> tuple[str, str]:
     if msg_type == "stream":
         return str(content.get("name", "stdout")), str(content.get("text", ""))
-    if msg_type == "execute_result":
+    if msg_type in ("execute_result", "display_data"):
         shown = content.get("data", {}).get("text/plain", "")
         return "stdout", f">> {shown}\n" if shown else ""
     if msg_type == "error":

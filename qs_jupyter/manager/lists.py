@@ -38,42 +38,31 @@ class Lists:
         self._manager = manager
         self.catalogue = Catalogue({}, {}, Permissions.nothing())
         self.generation: int | None = None
-        self._texts: dict[tuple[str, str], tuple[str, str]] = {}
+        self._texts: dict[tuple[str, str | None], tuple[str, asyncio.Task[str]]] = {}
 
     # ------------------------------------------------------------------ what clients read
 
-    def text(self, kind: str, group: str | None = None) -> str:
-        """Return the JSON text of one list: ``plans`` or ``devices``, existing or of a group.
-
-        Encoded once per change of the list.
-        """
-        manager = self._manager
-        uid = manager.uids[f"{kind}_{'existing' if group is None else 'allowed'}_uid"]
-        key = (kind, "" if group is None else f":{group}")
-        known = self._texts.get(key)
-        if known is None or known[0] != uid:
-            known = (uid, json.dumps(self._names(kind, group)))
-            self._texts[key] = known
-        return known[1]
-
-    def _names(self, kind: str, group: str | None) -> Names:
-        catalogue = self.catalogue
-        if group is None:
-            return catalogue.plans if kind == "plans" else catalogue.devices
-        if not catalogue.has_group(group):
-            raise BadRequest(f"Unknown user group: '{group}'")
-        return (
-            catalogue.plans_allowed(group) if kind == "plans" else catalogue.devices_allowed(group)
-        )
-
     async def reply(self, kind: str, group: str | None = None) -> Mapping[str, Any]:
-        """Return the reply fields with one list and its UID."""
+        """Return the reply fields with one list and its UID: existing, or allowed to a group.
+
+        Put together in a thread, once per change, so that nobody waits for a large beamline.
+        """
         sort = "existing" if group is None else "allowed"
-        name = f"{kind}_{sort}"
-        return {
-            name: EncodedText(self.text(kind, group)),
-            f"{name}_uid": self._manager.uids[f"{name}_uid"],
-        }
+        uid = self._manager.uids[f"{kind}_{sort}_uid"]
+        known = self._texts.get((kind, group))
+        if known is None or known[0] != uid:
+            if group is not None and not self.catalogue.has_group(group):
+                raise BadRequest(f"Unknown user group: '{group}'")
+            work = asyncio.to_thread(_encoded, self.catalogue, kind, group)
+            known = (uid, asyncio.create_task(work, name=f"encode {kind}"))
+            self._texts[kind, group] = known
+        text = await asyncio.shield(known[1])
+        return {f"{kind}_{sort}": EncodedText(text), f"{kind}_{sort}_uid": uid}
+
+    def prepare(self) -> None:
+        """Have a thread work out what follows from the lists, before a client waits for it."""
+        if self._manager.is_ready:
+            self._manager.spawn(asyncio.to_thread(self.catalogue.prepare), "prepare lists")
 
     # --------------------------------------------------------------------------- changes
 
@@ -91,6 +80,7 @@ class Lists:
         if not changed:
             return
         self.catalogue = old.with_lists(plans, devices)
+        self.prepare()
         existing = [f"{kind}_existing_uid" for kind in changed]
         # Allowed plans also list devices, so they follow both.
         self._manager.renew(*existing, *ALLOWED)
@@ -98,6 +88,7 @@ class Lists:
     def set_permissions(self, permissions: Permissions) -> None:
         """Use other permissions from now on."""
         self.catalogue = self.catalogue.with_permissions(permissions)
+        self.prepare()
         self._manager.renew(*ALLOWED)
 
     async def update_from_worker(self) -> None:
@@ -157,6 +148,19 @@ class Lists:
     def _path(self) -> Path | None:
         path = self._manager.settings.existing_plans_and_devices_path
         return Path(path) if path else None
+
+
+def _encoded(catalogue: Catalogue, kind: str, group: str | None) -> str:
+    """Return a list as JSON text. Entry by entry, which lets other threads run in between."""
+    names: Names
+    if group is None:
+        names = catalogue.plans if kind == "plans" else catalogue.devices
+    elif kind == "plans":
+        names = catalogue.plans_allowed(group)
+    else:
+        names = catalogue.devices_allowed(group)
+    entries = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in names.items()]
+    return f"{{{', '.join(entries)}}}"
 
 
 def _save_if_different(path: Path, plans: Names, devices: Names) -> None:

@@ -6,8 +6,7 @@ An edit checks everything, changes the queue, and is answered when the change is
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.encoded import EncodedList, EncodedText
@@ -16,11 +15,14 @@ from qs_jupyter.model import positions
 from qs_jupyter.model.changes import Change
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.preparation import prepare_item
+from qs_jupyter.model.queue import Queue
+from qs_jupyter.model.undo import Edit, Journal, Put, Shift, Step, Swap, Take, placements
 
 if TYPE_CHECKING:
     from qs_jupyter.manager.manager import Manager
 
 Reply = Mapping[str, Any]
+Turn = Callable[[Queue, str, str | None], tuple[list[Change], str]]
 PlaceParameters = tuple[Any, Any, Any]
 
 # Items validated before other requests get a turn.
@@ -32,6 +34,7 @@ class QueueEdits:
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
+        self._journal = Journal()
 
     # ----------------------------------------------------------------------------- reading
 
@@ -81,8 +84,7 @@ class QueueEdits:
         where = positions.parse_place(*place)
         change = manager.queue.insert([item], where, self._running_uid)
         reply = {"qsize": len(manager.queue), "item": EncodedText(item.text)}
-        await self._commit(change)
-        return reply
+        return await self._commit(change, reply, Take((item.uid,)), f"added {item.name}")
 
     async def add_batch(
         self, raws: list[Any], user: str, user_group: str, place: PlaceParameters
@@ -112,8 +114,8 @@ class QueueEdits:
             "items": EncodedList(tuple(item.text for item in items)),
             "results": results,
         }
-        await self._commit(change)
-        return reply
+        step = Take(tuple(item.uid for item in items))
+        return await self._commit(change, reply, step, f"added {len(items)} items")
 
     def _check_batch(self, raws: list[Any], results: list[dict[str, Any]]) -> None:
         failed = sum(not result["success"] for result in results)
@@ -135,10 +137,10 @@ class QueueEdits:
         old_uid = item.uid
         if replace:
             item = item.with_changes(item_uid=manager.new_uid())
+        old = manager.queue.item(old_uid) if old_uid in manager.queue else item
         change = manager.queue.replace(old_uid, item, self._running_uid)
         reply = {"qsize": len(manager.queue), "item": EncodedText(item.text)}
-        await self._commit(change)
-        return reply
+        return await self._commit(change, reply, Swap(item.uid, old), f"changed {old.name}")
 
     # -------------------------------------------------------------------- removing, moving
 
@@ -146,36 +148,36 @@ class QueueEdits:
         """Remove one item."""
         manager = self._manager
         source = positions.parse_source(pos, uid, wrong="value")
+        item = manager.queue.peek(source)
+        back = Put(placements(manager.queue, [item.uid] if item else []))
         change = manager.queue.remove_one(source, self._running_uid)
-        reply = {"item": EncodedText(change.items[0].text), "qsize": len(manager.queue)}
-        await self._commit(change)
-        return reply
+        removed = change.items[0]
+        reply = {"item": EncodedText(removed.text), "qsize": len(manager.queue)}
+        return await self._commit(change, reply, back, f"removed {removed.name}")
 
     async def remove_batch(self, uids: list[str], *, ignore_missing: bool) -> Reply:
         """Remove several items."""
         manager = self._manager
+        back = Put(placements(manager.queue, self._queued(uids)))
         change = manager.queue.remove(uids, ignore_missing=ignore_missing)
         items = change.items if change else ()
         reply = {
             "items": EncodedList(tuple(item.text for item in items)),
             "qsize": len(manager.queue),
         }
-        await self._commit(change)
-        return reply
+        return await self._commit(change, reply, back, f"removed {len(items)} items")
 
     async def move(self, pos: Any, uid: Any, destination: PlaceParameters) -> Reply:
         """Move one item."""
         manager = self._manager
         source = positions.parse_move_source(pos, uid)
         place = positions.parse_destination(*destination)
-        moved = None
-        with contextlib.suppress(Refusal):  # refused below, with the words for a move
-            moved = manager.queue.get(source, self._running_uid)
+        moved = manager.queue.peek(source)
+        back = Shift(placements(manager.queue, [moved.uid] if moved else []))
         change = manager.queue.move(source, place, self._running_uid)
         assert moved is not None, "a move of an item that is not there was accepted"
         reply = {"item": EncodedText(moved.text), "qsize": len(manager.queue)}
-        await self._commit(change)
-        return reply
+        return await self._commit(change, reply, back, f"moved {moved.name}")
 
     async def move_batch(
         self, uids: list[str], destination: PlaceParameters, *, reorder: bool
@@ -184,6 +186,7 @@ class QueueEdits:
         manager = self._manager
         place = positions.parse_batch_destination(*destination)
         items = manager.queue.batch(uids, reorder=reorder)
+        back = Shift(placements(manager.queue, uids))
         change = manager.queue.move_batch(
             uids, place, reorder=reorder, running_uid=self._running_uid
         )
@@ -191,13 +194,33 @@ class QueueEdits:
             "items": EncodedList(tuple(item.text for item in items)),
             "qsize": len(manager.queue),
         }
-        await self._commit(change)
-        return reply
+        return await self._commit(change, reply, back, f"moved {len(items)} items")
 
     async def clear(self) -> Reply:
         """Remove all items."""
-        await self._commit(self._manager.queue.clear())
-        return {}
+        queue = self._manager.queue
+        back = Put(tuple((item, None) for item in queue))
+        return await self._commit(queue.clear(), {}, back, "cleared the queue")
+
+    async def undo(self, plan_queue_uid: str | None) -> Reply:
+        """Take the last edit back."""
+        return await self._turn(self._journal.undo, plan_queue_uid)
+
+    async def redo(self, plan_queue_uid: str | None) -> Reply:
+        """Make the edit again that was taken back last."""
+        return await self._turn(self._journal.redo, plan_queue_uid)
+
+    async def _turn(self, turn: Turn, expected: str | None) -> Reply:
+        manager = self._manager
+        uid = manager.new_uid()
+        changes, description = turn(manager.queue, uid, expected)
+        for change in changes:
+            manager.record(change)
+        manager.uids["plan_queue_uid"] = uid
+        manager.changed()
+        reply = {"qsize": len(manager.queue), "edit": description, "plan_queue_uid": uid}
+        await manager.commit()
+        return reply
 
     async def set_mode(self, mode: Any) -> Reply:
         """Change the queue mode."""
@@ -223,12 +246,22 @@ class QueueEdits:
         running = self._manager.running_item
         return running.uid if running else None
 
-    async def _commit(self, change: Change | None) -> None:
+    def _queued(self, uids: list[str]) -> list[str]:
+        return [uid for uid in dict.fromkeys(uids) if uid in self._manager.queue]
+
+    async def _commit(
+        self, change: Change | None, reply: Reply, back: Step, description: str
+    ) -> Reply:
+        """Make an edit durable; ``back`` takes it back. Returns the reply."""
         manager = self._manager
         if change is not None:
             manager.record(change)
             manager.renew("plan_queue_uid")
+            uid = manager.uids["plan_queue_uid"]
+            self._journal.record(Edit(back, description, uid))
+            reply = {**reply, "plan_queue_uid": uid}
         await manager.commit()
+        return reply
 
 
 class BatchRefused(BadRequest):

@@ -34,7 +34,9 @@ async def start(manager: Manager, *, is_restart: bool) -> None:
     manager.worker_events.hold()
     report = await _adopt(manager)
     await manager.permissions.load(state.permissions, is_restart=is_restart)
-    await manager.lists.load_file(announce=False)
+    if report is None or report.phase != "ready":
+        # A worker that is ready is asked itself.
+        await manager.lists.load_file(announce=False)
     if report is None:
         _without_worker(manager)
     else:
@@ -42,6 +44,7 @@ async def start(manager: Manager, *, is_restart: bool) -> None:
     manager.settle()
     await manager.durable()
     manager.set_ready()
+    manager.lists.prepare()
     manager.worker_events.release()
     manager.settle()
 

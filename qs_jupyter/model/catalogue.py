@@ -101,6 +101,15 @@ class Catalogue:
         """Return the dotted names of all devices and components that the group may use."""
         return self._table(group).devices.usable
 
+    def prepare(self) -> None:
+        """Make the tables of all groups and load what checks arguments, before they are asked for.
+
+        Meant for another thread; what is asked for meanwhile is made for the one who asks.
+        """
+        compiled({})
+        for group in self.permissions.groups:
+            self._table(group)
+
     def warnings(self) -> list[str]:
         """Return what an author of permissions may not have meant, as sentences.
 

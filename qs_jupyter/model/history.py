@@ -32,7 +32,6 @@ class History:
 
     def __init__(self, entries: Iterable[HistoryEntry] = ()) -> None:
         self._entries = list(entries)
-        self._text: str | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -47,15 +46,12 @@ class History:
 
     @property
     def text(self) -> str:
-        """All entries as a JSON array, put together once per change."""
-        if self._text is None:
-            self._text = f"[{', '.join([entry.text for entry in self._entries])}]"
-        return self._text
+        """All entries as a JSON array."""
+        return f"[{', '.join([entry.text for entry in self._entries])}]"
 
     def append(self, entry: HistoryEntry) -> None:
         """Take in a finished item; the caller records it together with the end of the plan."""
         self._entries.append(entry)
-        self._text = None
 
     def clear(self, size: Any = None, item_uid: Any = None) -> HistoryTrimmed | None:
         """Drop old entries.
@@ -85,5 +81,4 @@ class History:
         if kept >= len(self._entries) and not always:
             return None
         del self._entries[: len(self._entries) - kept]
-        self._text = None
         return HistoryTrimmed(kept)

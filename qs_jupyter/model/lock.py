@@ -134,7 +134,7 @@ class Lock:
             f"Environment is locked: {self.environment}\n"
             f"Queue is locked:       {self.queue}\n"
             f"Emergency lock key:    {'set' if emergency_key_is_set else 'not set'}\n"
-            f"Note:                  {self.note or '---'}"
+            f"Note: {self.note or '---'}"
         )
 
     def record(self) -> dict[str, Any]:

@@ -411,7 +411,9 @@ def _goes_on(model: Model, running: Running, event: ev.PlanEnded) -> bool:
     return _went_well(model, event.outcome)
 
 
-def requeue_place(outcome: str, mode: QueueMode, *, immediate: bool) -> Literal["front", "back"] | None:
+def requeue_place(
+    outcome: str, mode: QueueMode, *, immediate: bool
+) -> Literal["front", "back"] | None:
     """Return where a copy of an ended plan goes, None for nowhere."""
     if immediate or outcome == "unknown":
         return None

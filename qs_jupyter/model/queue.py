@@ -37,8 +37,8 @@ class Queue:
         ordered = list(entries)
         self._keys = [entry.key for entry in ordered]
         self._uids = [entry.item.uid for entry in ordered]
+        self._texts = [entry.item.text for entry in ordered]
         self._entries = dict(zip(self._uids, ordered, strict=True))
-        self._text: str | None = None
 
     @classmethod
     def of(cls, items: Sequence[Item]) -> Queue:
@@ -69,14 +69,16 @@ class Queue:
 
     @property
     def text(self) -> str:
-        """The items as a JSON array, encoded once per change."""
-        if self._text is None:
-            self._text = f"[{', '.join([item.text for item in self])}]"
-        return self._text
+        """The items as a JSON array, joined from texts that were encoded when items came."""
+        return f"[{', '.join(self._texts)}]"
 
     def index(self, uid: str) -> int:
         """Return where the item stands; KeyError for a stranger."""
         return bisect_left(self._keys, self._entries[uid].key)
+
+    def uid_at(self, index: int) -> str:
+        """Return the uid of the item at an index."""
+        return self._uids[index]
 
     def item(self, uid: str) -> Item:
         """Return a queued item; KeyError for a stranger."""
@@ -85,6 +87,13 @@ class Queue:
     def get(self, source: Source, running_uid: str | None = None) -> Item:
         """Return the item a client asks for."""
         return self._find(source, running_uid)
+
+    def peek(self, source: Source) -> Item | None:
+        """Return the item that is meant, None when there is none."""
+        if isinstance(source, Named):
+            return self.item(source.uid) if source.uid in self._entries else None
+        index = source.existing_index(len(self))
+        return None if index is None else self.item(self._uids[index])
 
     def batch(self, uids: Sequence[str], *, reorder: bool = False) -> tuple[Item, ...]:
         """Return queued items in the order of ``uids``, or of the queue to ``reorder`` them."""
@@ -195,12 +204,12 @@ class Queue:
         del self._entries[uid]
         self._entries[item.uid] = entry
         self._uids[index] = item.uid
-        self._text = None
+        self._texts[index] = item.text
         return ItemReplaced(old.item, entry)
 
     def clear(self) -> QueueCleared:
         """Remove all items. Clearing an empty queue is a change that clients wait for."""
-        self._keys, self._uids, self._entries, self._text = [], [], {}, None
+        self._keys, self._uids, self._texts, self._entries = [], [], [], {}
         return QueueCleared()
 
     # ----------------------------------------------------------------------- finding places
@@ -269,12 +278,13 @@ class Queue:
         if len(uids) <= _FEW:
             for uid in uids:
                 index = self.index(uid)
-                del self._keys[index], self._uids[index]
+                del self._keys[index], self._uids[index], self._texts[index]
         else:
             gone = set(uids)
             self._uids = [uid for uid in self._uids if uid not in gone]
-            self._keys = [self._entries[uid].key for uid in self._uids]
-        self._text = None
+            stay = [self._entries[uid] for uid in self._uids]
+            self._keys = [entry.key for entry in stay]
+            self._texts = [entry.item.text for entry in stay]
         return tuple(self._entries.pop(uid).item for uid in uids)
 
     def _put(self, items: Sequence[Item], index: int) -> tuple[tuple[QueueEntry, ...], Rekeyed]:
@@ -286,7 +296,7 @@ class Queue:
         self._keys[spacing.start : end] = spacing.moved
         self._keys[index:index] = spacing.new
         self._uids[index:index] = [item.uid for item in items]
+        self._texts[index:index] = [item.text for item in items]
         entries = tuple(QueueEntry(i, key) for i, key in zip(items, spacing.new, strict=True))
         self._entries.update((entry.item.uid, entry) for entry in entries)
-        self._text = None
         return entries, rekeyed

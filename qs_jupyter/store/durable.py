@@ -54,6 +54,8 @@ class _Write:
     changes: tuple[Change, ...]
     future: asyncio.Future[None]
     deadline: float
+    # For those who wait without limit, while ``future`` may fail for lack of patience.
+    settled: asyncio.Future[None] | None = None
 
 
 class DurableStore:
@@ -68,8 +70,6 @@ class DurableStore:
         self._under_way: list[_Write] = []
         self._reason = "The store is not open"
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -110,7 +110,6 @@ class DurableStore:
         # A failure that nobody waits for is not worth a line: the change is written later.
         write.future.add_done_callback(_look_at)
         self._waiting.append(write)
-        self._idle.clear()
         self._wake.set()
         if self._timer is None:
             self._timer = loop.call_at(write.deadline, self._lose_patience)
@@ -118,12 +117,18 @@ class DurableStore:
 
     async def settled(self) -> None:
         """Wait, without limit, until everything written so far is durable."""
-        await self._idle.wait()
+        last = (self._waiting or self._under_way or [None])[-1]
+        if last is None:
+            return
+        if last.settled is None:
+            last.settled = asyncio.get_running_loop().create_future()
+            last.settled.add_done_callback(_look_at)
+        await asyncio.shield(last.settled)
 
     async def close(self) -> None:
         """Write what is left, as far as the store lets us, and let go of it."""
         if self._tasks:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, StoreFailure):
                 async with asyncio.timeout(self._patience_s):
                     await self.settled()
         for task in self._tasks:
@@ -157,8 +162,6 @@ class DurableStore:
                 logger.exception("The store failed in an unforeseen way; it is written anew")
                 self._lost(StoreFailure(f"The store failed: {error}"))
                 await asyncio.sleep(_LONGEST_DELAY_S)  # it may go on like this
-            if not self._waiting and not self._under_way:
-                self._idle.set()
 
     async def _watch(self) -> None:
         try:
@@ -180,11 +183,13 @@ class DurableStore:
             return
         delay = _FIRST_DELAY_S
         while True:
-            # The state of this moment contains every write that waits at this moment.
+            # The state of this moment contains every write that waits at this moment, also
+            # those that the snapshot itself hands over.
+            state = self._snapshot()
             self._under_way += self._waiting
             self._waiting = []
             try:
-                await self._backend.rewrite(self._snapshot())
+                await self._backend.rewrite(state)
             except StoreTaken:
                 raise
             except StoreFailure as error:
@@ -202,14 +207,16 @@ class DurableStore:
     def _confirm(self) -> None:
         done, self._under_way = self._under_way, []
         for write in done:
-            if not write.future.done():
-                write.future.set_result(None)
+            for future in (write.future, write.settled):
+                if future is not None and not future.done():
+                    future.set_result(None)
 
     def _give_up(self, cause: str) -> None:
         lost = [*self._under_way, *self._waiting]
         self._under_way, self._waiting = [], []
         for write in lost:
-            _fail(write, f"The change is not confirmed: {cause}")
+            for future in (write.future, write.settled):
+                _fail(future, f"The change is not confirmed: {cause}")
 
     def _lost(self, error: StoreFailure) -> None:
         was_available, self._reason = self.available, str(error)
@@ -231,7 +238,7 @@ class DurableStore:
         for write in open_writes:
             if write.deadline <= loop.time():
                 cause = self._reason or "The store is slow"
-                _fail(write, f"The change is made but its storage is not confirmed: {cause}")
+                _fail(write.future, f"The change is made but its storage is not confirmed: {cause}")
         later = [w.deadline for w in open_writes if not w.future.done()]
         if later:
             self._timer = loop.call_at(min(later), self._lose_patience)
@@ -244,9 +251,9 @@ async def _end(task: asyncio.Task[None]) -> None:
         await asyncio.wait([task], timeout=0.1)
 
 
-def _fail(write: _Write, message: str) -> None:
-    if not write.future.done():
-        write.future.set_exception(StoreFailure(message))
+def _fail(future: asyncio.Future[None] | None, message: str) -> None:
+    if future is not None and not future.done():
+        future.set_exception(StoreFailure(message))
 
 
 def _look_at(future: asyncio.Future[None]) -> None:

@@ -222,7 +222,16 @@ class Layout:
         return Command(("LREM", self.queue, count, item.text), 1, growth=-1)
 
     def _splice(self, index: int, gone: list[str], new: list[str]) -> Command:
-        words: tuple[str | int, ...] = ("EVAL", _SPLICE, 1, self.queue, index, len(gone), *gone, *new)
+        words: tuple[str | int, ...] = (
+            "EVAL",
+            _SPLICE,
+            1,
+            self.queue,
+            index,
+            len(gone),
+            *gone,
+            *new,
+        )
         return Command(words, len(gone), growth=len(new) - len(gone))
 
     def _stop_running(self, inserted: c.ItemsInserted | None) -> list[Command]:

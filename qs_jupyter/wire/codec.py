@@ -46,17 +46,16 @@ class JsonCodec:
         """Return a message as one frame."""
         if not any(isinstance(value, ENCODED) for value in message.values()):
             return json.dumps(message, default=_json_fallback).encode()
-        parts = [
-            json.dumps(key).encode()
-            + b": "
-            + (
+        # Joined once: each copy of a long queue would cost as much as all the rest.
+        parts = []
+        for key, value in message.items():
+            parts += [b", " if parts else b"{", json.dumps(key).encode(), b": "]
+            parts.append(
                 value.text_bytes()
                 if isinstance(value, ENCODED)
                 else json.dumps(value, default=_json_fallback).encode()
             )
-            for key, value in message.items()
-        ]
-        return b"{" + b", ".join(parts) + b"}"
+        return b"".join([*parts, b"}"])
 
 
 class MsgpackCodec:

@@ -188,11 +188,11 @@ def test_monitors_print_the_text_of_the_terminal(make_manager: MakeManager) -> N
     manager.until(lambda status: not status["worker_environment_exists"])
     manager.until_idle()
     assert manager.stop() == 0
-    begin = "Opening the new RE environment"
-    expected = after(manager.terminal(), begin).partition("RE Manager is stopping")[0]
+    begin, end = "Opening the new RE environment", "RE environment is closed"
+    expected = after(manager.terminal(), begin).partition(end)[0]
     for monitor in monitors:
         monitor.stop()
-        assert after(monitor.text, begin).partition("RE Manager is stopping")[0] == expected
+        assert after(monitor.text, begin).partition(end)[0] == expected
     for text in ("RE Environment is ready", "generator count", "Run was closed:", "the last line"):
         assert text in expected
     assert len(re.findall(r"^\|\s+\d \|", expected, re.MULTILINE)) == 3

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,10 @@ async def run(settings: Settings, link: LauncherLink) -> int:
     )
     if WISH == "refuse" or (WISH == "refuse restart once" and link.is_restart and is_first()):
         raise ConfigurationError("the port is taken")
+    if WISH == "killed at birth" or (WISH == "killed at birth once" and is_first()):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if WISH == "crash at birth":
+        raise RuntimeError("a bug")
     link.ready()
     note(event="ready")
     if WISH == "end":

@@ -207,6 +207,26 @@ def test_a_manager_that_cannot_begin_ends_the_program_with_one_sentence(launch):
     assert "started again" not in output
 
 
+def test_a_manager_that_is_killed_before_it_has_begun_is_tried_again_a_few_times(launch):
+    run = launch("killed at birth once")
+    assert not run.wait_for("start", 2)["is_restart"]
+    run.wait_for("ready")
+    hopeless = launch("killed at birth", first_delay=0.01)
+    code, output, _errors = hopeless.end()
+    assert code == 1
+    assert len(hopeless.entries("start")) == 3
+    assert "ended before it could begin" in output
+
+
+def test_a_manager_that_crashes_before_it_has_begun_ends_the_program(launch):
+    run = launch("crash at birth")
+    code, output, errors = run.end()
+    assert code == 1
+    assert "a bug" in errors
+    assert "ended before it could begin" in output
+    assert len(run.entries("start")) == 1
+
+
 def test_a_restarted_manager_that_cannot_begin_is_tried_again(launch):
     run = launch("refuse restart once", first_delay=0.05)
     os.kill(run.wait_for("ready")["pid"], signal.SIGKILL)

@@ -39,7 +39,7 @@ def test_the_refusal_tells_who_holds_the_lock_and_never_the_key() -> None:
     assert block[0].startswith("RE Manager is locked by Jane at 07/1")
     assert block[1:] == [
         "Environment is locked: False", "Queue is locked:       True",
-        "Emergency lock key:    set", "Note:                  ---",
+        "Emergency lock key:    set", "Note: ---",
     ]  # fmt: skip
     assert "secret-key" not in str(refusal.value) + repr(locked("secret-key"))
 

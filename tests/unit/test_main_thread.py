@@ -111,6 +111,32 @@ def test_parked_cells_may_try_again_when_nothing_keeps_them(main_thread) -> None
 
 
 @pytest.mark.parametrize(
+    ("done", "waits"),
+    [
+        (JobDone("u", "plan", "completed", item_uid="i"), True),
+        (JobDone("u", "resume", "failed", item_uid="i"), True),
+        (JobDone("u", "plan", "paused", item_uid="i"), False),
+        (JobDone("u", "function", "completed"), False),
+    ],
+)
+def test_cells_wait_a_moment_for_the_next_plan(main_thread, done, waits) -> None:
+    main_thread.admit(job("a"))
+    main_thread.finish_job(done)
+    assert main_thread.admit(job("b")).verdict == "taken"
+    main_thread.finish_job(done)
+    assert main_thread.admit_cell(cell("a")) is not waits
+    assert (main_thread.reserved_s > 0) is waits
+
+
+def test_cells_that_may_run_between_plans_do_not_wait(outbox) -> None:
+    main_thread = MainThread(outbox, next_plan_within_s=0)
+    main_thread.finish_opening()
+    main_thread.admit(job())
+    main_thread.finish_job(JobDone("u", "plan", "completed", item_uid="i"))
+    assert main_thread.admit_cell(cell("a"))
+
+
+@pytest.mark.parametrize(
     ("each", "kind"),
     [
         (PlanJob("u", 1, "i", "count"), "plan"),

@@ -38,16 +38,25 @@ def test_each_word_has_its_meaning() -> None:
         (lambda: p.parse_source(None, 5), "Parameter 'uid' must be a string"),
         (lambda: p.parse_move_source(None, None), "Source position or UID is not specified."),
         (lambda: p.parse_move_source(1, "u"), "Ambiguous parameters: "),
-        (lambda: p.parse_destination(None, None, None), "Destination position or UID is not specified."),
+        (
+            lambda: p.parse_destination(None, None, None),
+            "Destination position or UID is not specified.",
+        ),
         (lambda: p.parse_destination(1, None, "u"), "Ambiguous parameters: "),
         (lambda: p.parse_destination([], None, None), "Parameter 'pos_dest' has incorrect type: "),
-        (lambda: p.parse_batch_destination(None, None, None), "Destination for the batch is not specified"),
-        (lambda: p.parse_batch_destination(1, "u", None), "more than one mutually exclusive parameter"),
+        (
+            lambda: p.parse_batch_destination(None, None, None),
+            "Destination for the batch is not specified",
+        ),
+        (
+            lambda: p.parse_batch_destination(1, "u", None),
+            "more than one mutually exclusive parameter",
+        ),
         (lambda: p.parse_uids(None), "Request does not contain the list of UIDs"),
         (lambda: p.parse_uids("abc"), "Parameter 'uids' must be a list: "),
         (lambda: p.parse_uids([None]), "Parameter 'uids' must be a list of strings"),
     ],
-)  # fmt: skip
+)
 def test_unusable_positions_are_refused_with_the_known_texts(attempt: Any, text: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         attempt()

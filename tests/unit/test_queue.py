@@ -78,7 +78,7 @@ def test_insertion_beside_the_running_item_is_the_front_or_refused() -> None:
     assert order(queue) == "xAB"
     with pytest.raises(BadRequest, match="before a currently running plan"):
         queue.insert([item("y")], Before("R"), running_uid="R")
-    with pytest.raises(BadRequest, match="Plan with UID 'zz' is not in the queue."):
+    with pytest.raises(BadRequest, match="Plan with UID 'zz' is not in the queue"):
         queue.insert([item("y")], Before("zz"), running_uid="R")
     assert order(queue) == "xAB"
 
@@ -163,22 +163,37 @@ def test_an_update_may_bring_another_uid() -> None:
         (lambda q: q.get(At(100)), "Index '100' is out of range (parameter pos = '100')"),
         (lambda q: q.get(Named("zz"), "R"), "Item with UID 'zz' is not in the queue."),
         (lambda q: q.get(Named("R"), "R"), "is currently running"),
-        (lambda q: q.remove_one(Named("R"), "R"), "Can not remove an item which is currently running."),
+        (
+            lambda q: q.remove_one(Named("R"), "R"),
+            "Can not remove an item which is currently running.",
+        ),
         (lambda q: q.remove_one(Named("zz")), "Plan with UID 'zz' is not in the queue."),
         (lambda q: q.remove_one(At(-4)), "Index '-4' is out of range"),
-        (lambda q: q.remove(["9", "A"]), "The queue does not contain items with the following UIDs: ['9']"),
+        (
+            lambda q: q.remove(["9", "A"]),
+            "The queue does not contain items with the following UIDs: ['9']",
+        ),
         (lambda q: q.remove(["A", "A"]), "The list of contains repeated UIDs (1 UIDs)"),
         (lambda q: q.move(At(50), FRONT), "Source plan (position 50) was not found: "),
-        (lambda q: q.move(Named("nonexistent"), FRONT), "Source plan (UID 'nonexistent') was not found: "),
+        (
+            lambda q: q.move(Named("nonexistent"), FRONT),
+            "Source plan (UID 'nonexistent') was not found: ",
+        ),
         (lambda q: q.move(FRONT, At(50)), "Destination plan (position 50) was not found"),
         (lambda q: q.move(FRONT, After("zz")), "Destination plan (UID 'zz') was not found"),
-        (lambda q: q.move_batch(["A", "B"], Before("B")), "Parameter 'before_uid': item with UID 'B' is in the batch"),
+        (
+            lambda q: q.move_batch(["A", "B"], Before("B")),
+            "Parameter 'before_uid': item with UID 'B' is in the batch",
+        ),
         (lambda q: q.move_batch(["A"], After("zz")), "Destination plan (UID 'zz')"),
-        (lambda q: q.replace("incorrect_uid", item("A")), "Failed to replace item: Item with UID 'incorrect_uid' is not in the queue"),
+        (
+            lambda q: q.replace("incorrect_uid", item("A")),
+            "Failed to replace item: Item with UID 'incorrect_uid' is not in the queue",
+        ),
         (lambda q: q.replace("R", item("R"), "R"), "is currently running"),
         (lambda q: q.insert([item("A")], BACK), "in the queue already"),
     ],
-)  # fmt: skip
+)
 def test_a_refusal_says_why_and_changes_nothing(attempt: Any, text: str) -> None:
     queue = queue_of("ABC")
     before = queue.entries
@@ -344,11 +359,18 @@ def test_a_prepared_item_keeps_the_order_of_its_keys_and_loses_strangers() -> No
         (None, "request contains no item info"),
         ([], "item parameter must have type 'dict'"),
         ({}, "'item_type' key is not found"),
-        ({"item_type": "unsupported"}, "unsupported 'item_type' value: 'unsupported', supported item types ('plan', 'instruction')"),
+        (
+            {"item_type": "unsupported"},
+            "unsupported 'item_type' value: 'unsupported', "
+            "supported item types ('plan', 'instruction')",
+        ),
         ({"item_type": "instruction", "name": "nope"}, "Unrecognized instruction: {"),
-        ({"item_type": "plan", "name": "count", "args": [{1, 2}]}, "can not be represented as JSON"),
+        (
+            {"item_type": "plan", "name": "count", "args": [{1, 2}]},
+            "can not be represented as JSON",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_an_item_is_refused(raw: Any, text: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         prepare_item(raw, "Jane", "primary", "u1")

@@ -97,6 +97,18 @@ async def test_a_cell_runs_after_the_plan_that_was_running(bench, console) -> No
     assert bench.recorder.story.index(end) < bench.recorder.story.index(text)
 
 
+async def test_a_cell_does_not_get_between_two_plans_of_a_queue(bench, console) -> None:
+    job = await started(bench, "steps", number=3)
+    reply = asyncio.create_task(console.run("print('cell')"))
+    await bench.done(job.uid)
+    for _ in range(3):
+        await bench.plan("steps", number=1)
+    assert not reply.done()
+    assert (await reply)["status"] == "ok"
+    kinds = [getattr(n, "source", type(n).__name__) for n in bench.recorder.story]
+    assert kinds.index("console") > max(i for i, k in enumerate(kinds) if k == "JobDone")
+
+
 async def test_a_hold_keeps_cells_waiting_between_plans(bench, console) -> None:
     assert (await bench.driver.request(Hold(True)))["held"] is True
     reply = asyncio.create_task(console.run("held_cell = 1"))

@@ -116,6 +116,20 @@ async def test_a_paused_plan_is_carried_on(bench, action, outcome, exit_status) 
     assert done.time_start == paused.time_start
 
 
+async def test_no_other_plan_or_engine_gets_in_while_one_is_paused(bench) -> None:
+    since = bench.seq
+    job = await bench.submit_plan("steps", number=20)
+    await bench.recorder.event(RunEngineChanged, since=since, state="running")
+    await bench.driver.request(Pause("immediate"))
+    await bench.done(job.uid)
+    done = await bench.plan("empty")
+    assert done.outcome == "failed"
+    assert "Run Engine is in 'paused' state" in done.msg
+    done = await bench.script("RE = RunEngine({})", update_re=True)
+    assert "while a plan is running" in done.msg
+    assert (await bench.carry_on("resume", job.item_uid)).outcome == "completed"
+
+
 async def test_the_main_thread_is_free_while_a_plan_is_paused(bench) -> None:
     since = bench.seq
     job = await bench.submit_plan("steps", number=20)
@@ -241,7 +255,7 @@ async def test_a_script_that_changes_nothing_leaves_the_lists_alone(bench) -> No
 
 async def test_a_failing_script_is_told_with_its_line(bench) -> None:
     done = await bench.script("a = 1\n1 / 0\n")
-    assert (done.outcome, done.msg) == ("failed", "division by zero")
+    assert (done.outcome, done.msg) == ("failed", "Failed to execute stript: division by zero")
     assert "line 2" in done.traceback
 
 

@@ -161,3 +161,32 @@ async def test_marks_of_the_worker_are_visible_to_startup_code(new_bench) -> Non
     )
     opened = await bench.open()
     assert opened.ok, opened.traceback
+
+
+async def test_an_ipython_profile_brings_its_configuration(new_bench, tmp_path) -> None:
+    profile = tmp_path / "ipython" / "profile_beamline"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00-a.py").write_text("from_file = 1\n")
+    (profile / "ipython_config.py").write_text(
+        "c.InteractiveShellApp.exec_lines = ['from_line = from_file + 1']\n"
+    )
+    bench = new_bench(
+        startup_dir=None, ipython_dir=str(tmp_path / "ipython"), startup_profile="beamline"
+    )
+    opened = await bench.open()
+    assert opened.ok, opened.traceback
+    await bench.script("def look():\n    return from_line\n")
+    assert (await bench.function("look")).return_value == 2
+
+
+async def test_asyncio_run_works_in_a_startup_file(new_bench) -> None:
+    bench = new_bench({"00-a.py": "import asyncio\nasyncio.run(asyncio.sleep(0))\n"})
+    assert (await bench.open()).ok
+
+
+async def test_a_worker_ends_when_its_code_left_threads_running(new_bench) -> None:
+    text = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    bench = new_bench({"00-a.py": text})
+    assert (await bench.open()).ok
+    await asyncio.wait_for(bench.driver.shutdown(), 10)
+    assert not bench.driver.is_running
