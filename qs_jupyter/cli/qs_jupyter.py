@@ -15,6 +15,8 @@ TOOLS = {
     "qserver-list-plans-devices": ("list_plans_devices", "write the list of plans and devices"),
     "qserver-zmq-keys": ("zmq_keys", "make or derive keys of encrypted sockets"),
     "qserver-clear-lock": ("clear_lock", "remove the lock from the store"),
+    "qserver-console": ("console", "attach a terminal console to the worker kernel"),
+    "qserver-qtconsole": ("console:main_qt", "attach a Qt console to the worker kernel"),
 }
 
 
@@ -30,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"qs-jupyter: unknown tool {name!r}{did_you_mean(name, TOOLS)}", file=sys.stderr)
         print(_help(), file=sys.stderr)
         return 2
-    code: int = import_module(f"qs_jupyter.cli.{tool[0]}").main(rest)
+    room, _, entry = tool[0].partition(":")
+    code: int = getattr(import_module(f"qs_jupyter.cli.{room}"), entry or "main")(rest)
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,7 +95,11 @@ def is_named(settings: Settings) -> bool:
 
 
 def _bare(context: zmq.asyncio.Context) -> WorkerKernelManager:
-    kernel = WorkerKernelManager(context=context)
+    # What goes wrong is raised as well; the log would show every traceback twice.
+    quiet = logging.getLogger(f"{__name__}.jupyter_client")
+    quiet.propagate = False
+    quiet.disabled = True
+    kernel = WorkerKernelManager(context=context, log=quiet)
     # A full history of signatures costs 100 ms now and then; the channels are private.
     kernel.session.digest_history_size = 0
     return kernel

@@ -212,7 +212,10 @@ class JupyterDriver:
     def _cause(self, provisioner: WorkerProvisioner, *, always: bool = False) -> str:
         """Say how the process ended, with its last words after a crash."""
         cause, words = provisioner.how_it_ended(), self._files.last_words()
-        return f"{cause}\n{words}" if words and (always or CRASH in words) else cause
+        if not words or not (always or CRASH in words):
+            return cause
+        summary = words.splitlines()[0 if CRASH in words else -1]
+        return f"{cause}: {summary}\n{words}"
 
     async def shutdown(self) -> None:
         """End the worker in order, by force when it does not follow in time."""

@@ -140,8 +140,9 @@ def _submit_continue(manager: Manager, command: commands.SubmitContinue) -> None
 
 def _forget_tasks(manager: Manager, _command: commands.ForgetTasks) -> None:
     manager.tasks.forget_running()
-    manager.run_list.clear()
-    manager.renew("run_list_uid")
+    if manager.run_list:
+        manager.run_list.clear()
+        manager.renew("run_list_uid")
 
 
 _EFFECTS: dict[type, Callable[[Manager, Any], None]] = {

@@ -346,6 +346,8 @@ class Manager:
 
     def snapshot(self) -> StoredState:
         """Return all that the store must hold."""
+        # A change that is in memory but not yet handed over would be written twice.
+        self._commit()
         model = self.model
         return StoredState(
             queue=self.queue.entries,

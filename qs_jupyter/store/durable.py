@@ -117,9 +117,10 @@ class DurableStore:
 
     async def settled(self) -> None:
         """Wait, without limit, until everything written so far is durable."""
-        last = (self._waiting or self._under_way or [None])[-1]
-        if last is None:
+        unconfirmed = self._waiting or self._under_way
+        if not unconfirmed:
             return
+        last = unconfirmed[-1]
         if last.settled is None:
             last.settled = asyncio.get_running_loop().create_future()
             last.settled.add_done_callback(_look_at)

@@ -47,7 +47,7 @@ class JsonCodec:
         if not any(isinstance(value, ENCODED) for value in message.values()):
             return json.dumps(message, default=_json_fallback).encode()
         # Joined once: each copy of a long queue would cost as much as all the rest.
-        parts = []
+        parts: list[bytes] = []
         for key, value in message.items():
             parts += [b", " if parts else b"{", json.dumps(key).encode(), b": "]
             parts.append(

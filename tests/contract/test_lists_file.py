@@ -68,3 +68,19 @@ def test_a_missing_file_is_refused_and_an_empty_part_is_empty(tmp_path: Path) ->
         read_lists(path)
     path.write_text("existing_plans:\n")
     assert read_lists(path) == ({}, {})
+
+
+def test_a_long_file_that_was_read_once_is_read_from_its_copy_until_it_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "lists.yaml"
+    many = {f"device_{number}": {"is_readable": True} for number in range(10_000)}
+    write_lists(path, PLANS, many)
+    (copy,) = (tmp_path / "cache").rglob("lists-*.json")
+    assert read_lists(path) == (PLANS, many)
+    path.write_text(path.read_text().replace("device_17:", "other_17:"))
+    assert "other_17" in read_lists(path)[1]
+    copy.write_text("{ damaged")
+    assert "other_17" in read_lists(path)[1]
+    assert "other_17" in copy.read_text()

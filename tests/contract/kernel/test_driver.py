@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 import sys
 import time
@@ -403,3 +404,11 @@ async def test_a_worker_without_its_connection_file_can_still_be_ended(new_bench
         await bench.driver.start()
     await bench.driver.kill()
     assert (await bench.driver.start()).pid != report.pid
+
+
+async def test_a_port_that_is_taken_is_named_as_the_cause(new_bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bench = new_bench(security="compat", ipython_shell_port=taken.getsockname()[1])
+        with pytest.raises(KernelFailure, match=r"exit code 1: .*Address already in use"):
+            await bench.driver.start()
+    assert not bench.driver.is_running
