@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qs_jupyter.api.phrase_slots import (
     SLOTS,
@@ -30,10 +30,26 @@ from qs_jupyter.api.phrase_slots import (
 from qs_jupyter.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from qs_jupyter.api.table import Method
+    from qs_jupyter.api.table import Parameter
 
 # Phrases of tutorials and of people in a hurry.
 SHORT_FORMS = {"queue_start": ("start",)}
+
+
+class Spoken(Protocol):
+    """What the grammar has to know of a method: how it is said, and what it takes."""
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The phrases as declared."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters that words can set."""
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """All parameters, also those that no word sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +137,23 @@ class Phrase:
     parts: tuple[Part, ...]
 
     @classmethod
-    def compile(cls, method: str, text: str, flags: Iterable[str] = ()) -> Phrase:
+    def compile(
+        cls,
+        method: str,
+        text: str,
+        flags: Iterable[str] = (),
+        slots: Mapping[str, Slot] = SLOTS,
+    ) -> Phrase:
         """Return the phrase that a declaration spells."""
         parts = []
         for word in text.split():
             name = word.strip("{?}")
             if name == word:
                 parts.append(Part(Word(word), params={word: True} if word in flags else {}))
-            elif name in SLOTS:
-                parts.append(Part(SLOTS[name], optional=word.endswith("?}")))
+            elif name in slots:
+                parts.append(Part(slots[name], optional=word.endswith("?}")))
             else:
-                raise ValueError(f"{method}: unknown slot {word}{did_you_mean(name, SLOTS)}")
+                raise ValueError(f"{method}: unknown slot {word}{did_you_mean(name, slots)}")
         return cls(method, tuple(parts))
 
     @property
@@ -218,12 +240,14 @@ def merged(first: Params, second: Params) -> Params:
 
 
 class Grammar:
-    """All phrases of a table of methods."""
+    """All phrases of a table of methods, with the slots that may stand in them."""
 
-    def __init__(self, methods: Mapping[str, Method]) -> None:
+    def __init__(
+        self, methods: Mapping[str, Spoken], slots: Mapping[str, Slot] = SLOTS
+    ) -> None:
         self._parameters = {name: method.parameter_names for name, method in methods.items()}
         self.phrases = [
-            Phrase.compile(name, text, _flags(method))
+            Phrase.compile(name, text, _flags(method), slots)
             for name, method in methods.items()
             for text in (*method.phrases, *SHORT_FORMS.get(name, ()))
         ]
@@ -280,7 +304,7 @@ class Grammar:
         return {**params, **missing}
 
 
-def _flags(method: Method) -> list[str]:
+def _flags(method: Spoken) -> list[str]:
     return [each.name for each in method.parameters if each.kind.type_name == "bool"]
 
 

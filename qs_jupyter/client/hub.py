@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -76,6 +76,9 @@ class Hub:
         self._line: Line | None = None
         self._since = 0
         self._epoch: str | None = None
+        # Up to which event the mirror is current; written under the lock.
+        self._shown_epoch: str | None = None
+        self._shown_seq = 0
 
     def _new_client(self) -> Client:
         connection = self.connection
@@ -131,8 +134,30 @@ class Hub:
         CommunicationFailure
             The manager did not answer.
         """
+        return self.call(method, params)
+
+    def call(
+        self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Like `request`, with the parameters in a map and a time limit of its own."""
         with self._client_lock:
-            return self._client.call(method, params)
+            return self._client.call(method, params, timeout_s=timeout_s)
+
+    def catch_up(self, timeout_s: float = 5.0) -> bool:
+        """Wait until the mirror shows everything that has happened before this call.
+
+        Returns False when the hub has no manager, or cannot tell within the time.
+        """
+        reply = self.request("events_get", since=2**62)
+        if not reply.get("success"):
+            # Without numbered events the next reading of everything is the one that counts.
+            count = self.mirror.revisions["status"]
+            return self.wait(lambda mirror: mirror.revisions["status"] > count, timeout_s)
+        epoch, seq = reply["epoch"], reply["seq"]
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._shown_epoch == epoch and self._shown_seq >= seq, timeout_s
+            )
 
     def wait(self, is_reached: Callable[[Mirror], bool], timeout_s: float | None = None) -> bool:
         """Wait until the mirror satisfies a condition; False when the time was over before."""
@@ -236,6 +261,7 @@ class Hub:
     def _publish(self, change: Callable[[], set[str]]) -> None:
         with self._changed:
             parts = change()
+            self._shown_epoch, self._shown_seq = self._epoch, self._since
             self._changed.notify_all()
             listeners = list(self._listeners)
         self._tell(listeners, parts)

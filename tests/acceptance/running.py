@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -185,7 +187,7 @@ class RunningManager:
         self.home = home
         self.watch = Watch(home.info)
         self.launcher: subprocess.Popen[bytes] | None = None
-        self._client = Client(home.control, timeout_s=10)
+        self._client = Client(home.control, timeout_s=5)
         self._options: tuple[str, ...] = ()
         self._output = home.folder / "terminal.txt"
 
@@ -195,7 +197,7 @@ class RunningManager:
         """Start the service and wait until it is ready to take requests."""
         home = self.home
         self._options = options
-        before = len(self.watch.statuses)
+        begun = datetime.now().isoformat()  # noqa: DTZ005 - like the time of a status
         with self._output.open("ab") as output:
             self.launcher = home.popen(
                 "start-re-manager",
@@ -211,9 +213,10 @@ class RunningManager:
             )
 
         def is_ready() -> bool:
-            assert self.launcher is not None
-            fresh = self.watch.statuses[before:]
-            return any(status["manager_state"] != "initializing" for status in fresh)
+            return any(
+                status["time"] > begun and status["manager_state"] != "initializing"
+                for status in reversed(self.watch.statuses)
+            )
 
         try:
             self.watch.until(is_ready, LIMIT_S, "the manager is ready")
@@ -262,27 +265,23 @@ class RunningManager:
 
     def kill_manager(self) -> float:
         """Kill the manager process; return how long nobody answered, in seconds."""
-        os.kill(self.manager_pid, signal.SIGKILL)
         begun = time.monotonic()
+        kill_and_wait(self.manager_pid)
         self.first_answer()
         return time.monotonic() - begun
 
     def first_answer(self, limit_s: float = 10.0) -> Status:
-        """Ask for the status over a connection of its own until somebody answers."""
+        """Ask for the status over a connection of its own, and wait until somebody answers."""
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        deadline = time.monotonic() + limit_s
         try:
-            while time.monotonic() < deadline:
-                with context.socket(zmq.REQ) as request:
-                    request.setsockopt(zmq.LINGER, 0)
-                    # A port that is not bound yet is tried again right away.
-                    request.setsockopt(zmq.RECONNECT_IVL, 10)
-                    request.connect(self.home.control)
-                    request.send(b'{"method": "status"}')
-                    # The process that is being killed may still have taken the request.
-                    if request.poll(1000):
-                        return dict(json.loads(request.recv()))
-            raise AssertionError(f"nobody answered within {limit_s:g} s")
+            with context.socket(zmq.REQ) as request:
+                request.setsockopt(zmq.LINGER, 0)
+                # A port that is not bound yet is tried again right away.
+                request.setsockopt(zmq.RECONNECT_IVL, 10)
+                request.connect(self.home.control)
+                request.send(b'{"method": "status"}')
+                assert request.poll(round(limit_s * 1000)), f"no answer within {limit_s:g} s"
+                return dict(json.loads(request.recv()))
         finally:
             context.term()
 
@@ -327,6 +326,10 @@ class RunningManager:
             return None
 
         return self.watch.until(look, limit_s, f"a status as wanted since {begin}")  # type: ignore[return-value]
+
+    def until_ready(self) -> Status:
+        """Wait until the start of the manager is over."""
+        return self.until(lambda status: status["manager_state"] != "initializing")
 
     def until_state(self, state: str, limit_s: float = LIMIT_S) -> Status:
         """Wait for a state of the manager."""
@@ -373,7 +376,7 @@ class RunningManager:
 
     def reset(self) -> None:
         """Be idle with an empty queue and history, whatever a test has left."""
-        status = self.status()
+        status = self.until_ready()
         if status["manager_state"] == "paused":
             self.do("re_abort")
             status = self.until_idle()
@@ -397,6 +400,17 @@ class RunningManager:
 
 MakeHome = Callable[[], Home]
 MakeManager = Callable[..., RunningManager]
+
+
+def kill_and_wait(pid: int) -> None:
+    """Kill a process and return when it is gone, so that it cannot take requests any more."""
+    process = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        gone, _, _ = select.select([process], [], [], 10)
+        assert gone, f"process {pid} does not end"
+    finally:
+        os.close(process)
 
 
 def free_addresses(number: int) -> list[str]:

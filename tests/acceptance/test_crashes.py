@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from tests.acceptance.running import MakeManager, RunningManager, table_rows, uids
+from tests.acceptance.running import MakeManager, RunningManager, kill_and_wait, table_rows, uids
 
 pytestmark = pytest.mark.xdist_group("crashes")
 
@@ -38,7 +38,7 @@ def test_a_plan_outlives_the_manager_and_is_archived_once(opened: RunningManager
     worker = opened.worker_pid
 
     assert opened.kill_manager() < BACK_S
-    status = opened.until(lambda status: status["manager_state"] != "initializing")
+    status = opened.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
     assert status["queue_stop_pending"] is True
@@ -76,15 +76,13 @@ def test_the_queue_goes_on_when_the_manager_is_back(opened: RunningManager) -> N
 def test_a_plan_that_ends_while_the_manager_is_away_is_archived_when_it_is_back(
     opened: RunningManager,
 ) -> None:
-    first, position = begin_plan(opened, num=3, delay=0.3)
+    first, _ = begin_plan(opened, num=3, delay=0.3)
     second = opened.add_count()
+    # A stopped manager is replaced after some seconds; by then the plan has long ended.
     manager = psutil.Process(opened.manager_pid)
     manager.suspend()
-    # Nobody publishes now, but the worker can be watched: its main thread works on the plan.
-    # It has ended long before the silence of the manager is noticed.
-    deadline = time.monotonic() + 15
-    psutil.wait_procs([manager], timeout=10)
-    assert time.monotonic() < deadline
+    _, alive = psutil.wait_procs([manager], timeout=10)
+    assert alive == []
     opened.first_answer()
     opened.until(lambda status: status["items_in_history"] == 2)
     opened.until_idle()
@@ -95,7 +93,6 @@ def test_a_plan_that_ends_while_the_manager_is_away_is_archived_when_it_is_back(
         opened.history()[1]["result"]["time_start"],
     )
     assert second_begin > first_end
-    assert position >= 0
 
 
 def test_autostart_and_mode_outlive_the_manager(opened: RunningManager) -> None:
@@ -115,7 +112,7 @@ def test_a_paused_plan_stays_paused_and_is_resumed(opened: RunningManager) -> No
     opened.do("re_pause", option="immediate")
     opened.until_state("paused")
     assert opened.kill_manager() < BACK_S
-    status = opened.until(lambda status: status["manager_state"] != "initializing")
+    status = opened.until_ready()
     assert status["manager_state"] == "paused"
     assert status["re_state"] == "paused"
     assert status["running_item_uid"] == uid
@@ -149,7 +146,7 @@ def test_a_foreground_task_goes_on_and_delivers_its_result(opened: RunningManage
     task = reply["task_uid"]
     opened.until(lambda status: status["worker_environment_state"] == "executing_task")
     assert opened.kill_manager() < BACK_S
-    status = opened.until(lambda status: status["manager_state"] != "initializing")
+    status = opened.until_ready()
     assert status["manager_state"] == "executing_task"
     refused = opened.ask("queue_start")
     assert refused["success"] is False
@@ -188,7 +185,7 @@ def test_every_acknowledged_edit_is_there_after_a_kill(opened: RunningManager) -
         for number in range(400):
             if number == 100:
                 enough.set()
-            acknowledged.append(opened.add_count())
+            acknowledged.append(add(opened, client))
     except Exception as error:  # noqa: BLE001 - whichever way the connection breaks
         assert "no reply" in str(error)
     finally:
@@ -209,7 +206,7 @@ def test_manager_kill_is_over_within_six_seconds(opened: RunningManager) -> None
     assert answer.code == 3
     opened.first_answer()
     assert time.monotonic() - begun < FREEZE_S + 1
-    status = opened.until(lambda status: status["manager_state"] != "initializing")
+    status = opened.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
     opened.until_idle()
@@ -235,7 +232,7 @@ def test_without_a_launcher_the_ports_are_free_and_the_next_service_takes_over(
     assert alive == []
 
     manager.start()
-    status = manager.status()
+    status = manager.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
     assert manager.worker_pid == worker
@@ -251,6 +248,11 @@ def test_without_a_launcher_the_ports_are_free_and_the_next_service_takes_over(
 def test_a_killed_worker_is_noticed_at_once_and_its_plan_comes_back(
     opened: RunningManager,
 ) -> None:
+    # How a process ended is known of own children only, and so not of a worker found again.
+    opened.do("environment_destroy")
+    opened.until(lambda status: not status["worker_environment_exists"])
+    opened.until_idle()
+    opened.open()
     uid, _ = begin_plan(opened)
     later = opened.add_count()
     worker = opened.worker_pid
@@ -320,7 +322,7 @@ def test_a_worker_that_dies_while_the_manager_is_away_is_noticed_by_the_next(
 ) -> None:
     uid, _ = begin_plan(opened)
     worker = opened.worker_pid
-    os.kill(opened.manager_pid, signal.SIGKILL)
+    kill_and_wait(opened.manager_pid)
     os.kill(worker, signal.SIGKILL)
     opened.first_answer()
     status = opened.until_idle()

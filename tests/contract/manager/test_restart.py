@@ -1,0 +1,196 @@
+"""A new manager takes over from one that is gone: the store and the worker tell it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qs_jupyter.testing.fake_kernel import FakeKernel
+from qs_jupyter.testing.running_manager import RunningManager, quiet_settings, simulated_kernel
+from qs_kernel_worker.messages import PlanJob
+from tests.contract.manager.words import (
+    WHO,
+    add,
+    history,
+    numbers,
+    ok,
+    plan,
+    queue,
+    refused,
+    run_to_pause,
+)
+
+Next = Callable[..., RunningManager]
+
+
+@pytest.fixture
+def kernel() -> FakeKernel:
+    """The worker that outlives its managers."""
+    return simulated_kernel()
+
+
+@pytest.fixture
+def manager(kernel: FakeKernel, tmp_path: Path) -> Next:
+    """Make one manager after the other on the same store and worker."""
+    settings = quiet_settings(store=str(tmp_path / "store.sqlite"))
+
+    def make(*, is_restart: bool = True) -> RunningManager:
+        return RunningManager(kernel, settings=settings, is_restart=is_restart)
+
+    return make
+
+
+async def test_an_idle_worker_is_found_with_its_lists(manager: Next) -> None:
+    async with manager() as first:
+        await first.open()
+        await first.end(with_worker=False)
+    async with manager() as second:
+        status = second.status()
+        assert (status["manager_state"], status["re_state"]) == ("idle", "idle")
+        assert status["worker_environment_exists"] is True
+        assert (await ok(second, "plans_existing"))["plans_existing"] == second.kernel.plans
+        assert await refused(second, "environment_open") == "RE Worker environment already exists."
+
+
+async def test_a_running_plan_goes_on_and_is_archived(manager: Next, kernel: FakeKernel) -> None:
+    async with manager() as first:
+        await first.open()
+        (uid,) = await add(first, plan(1))
+        await ok(first, "queue_start")
+        await add(first, plan(2))
+        await ok(first, "queue_stop")
+        await ok(first, "lock", lock_key="key", user="Jane", queue=True)
+        run = kernel.open_run()
+        locked = first.status()["lock_info_uid"]
+        await first.end(with_worker=False)
+    async with manager() as second:
+        status = second.status()
+        assert status["manager_state"] == "executing_queue"
+        assert status["running_item_uid"] == uid
+        assert status["queue_stop_pending"] is True
+        assert status["lock"] == {"environment": False, "queue": True}
+        assert status["lock_info_uid"] == locked
+        assert [r["uid"] for r in (await ok(second, "re_runs"))["run_list"]] == [run]
+        kernel.end_plan()
+        await second.idle()
+        (entry,) = await history(second)
+        assert (entry["item_uid"], entry["result"]["exit_status"]) == (uid, "completed")
+        assert entry["result"]["run_uids"] == [run]
+        assert await numbers(second) == [2]
+    assert len([job for job in kernel.jobs if isinstance(job, PlanJob)]) == 1
+
+
+async def test_a_plan_that_ended_meanwhile_is_archived_and_the_queue_goes_on(
+    manager: Next, kernel: FakeKernel
+) -> None:
+    async with manager() as first:
+        await first.open()
+        await add(first, plan(1), plan(2))
+        await ok(first, "queue_start")
+        await first.end(with_worker=False)
+    kernel.end_plan()
+    async with manager() as second:
+        await second.until(items_in_history=1, items_in_queue=0)
+        await second.until(manager_state="executing_queue", re_state="running")
+        (entry,) = await history(second)
+        assert entry["kwargs"]["num"] == 1
+        kernel.end_plan()
+        await second.until(items_in_history=2, manager_state="idle")
+
+
+async def test_a_paused_plan_is_found_paused_and_can_be_continued(
+    manager: Next, kernel: FakeKernel
+) -> None:
+    async with manager() as first:
+        await first.open()
+        uid = await run_to_pause(first)
+        await first.end(with_worker=False)
+    async with manager() as second:
+        await second.until(manager_state="paused", running_item_uid=uid)
+        await ok(second, "re_resume")
+        kernel.end_plan()
+        await second.idle()
+        assert [e["item_uid"] for e in await history(second)] == [uid]
+
+
+async def test_a_pause_reached_meanwhile_is_found(manager: Next, kernel: FakeKernel) -> None:
+    async with manager() as first:
+        await first.open()
+        await add(first, plan())
+        await ok(first, "queue_start")
+        await ok(first, "re_pause")
+        await first.end(with_worker=False)
+    kernel.reach_pause()
+    async with manager() as second:
+        await second.until(manager_state="paused")
+        await ok(second, "re_stop")
+        await second.idle()
+        assert len(await history(second)) == 1
+
+
+async def test_a_foreground_task_is_found_and_delivers(manager: Next, kernel: FakeKernel) -> None:
+    async with manager() as first:
+        await first.open()
+        uid = (await ok(first, "script_upload", script="1"))["task_uid"]
+        await first.end(with_worker=False)
+    async with manager() as second:
+        assert second.status()["manager_state"] == "executing_task"
+        assert "RE Manager is busy." in await refused(second, "queue_start")
+        kernel.end_task(return_value=7)
+        await second.idle()
+        result = (await ok(second, "task_result", task_uid=uid))["result"]
+        assert (result["success"], result["return_value"]) == (True, 7)
+
+
+async def test_a_plan_whose_worker_is_gone_is_unknown_and_not_run_again(
+    manager: Next, kernel: FakeKernel
+) -> None:
+    async with manager() as first:
+        await first.open()
+        await add(first, plan(1), plan(2))
+        await ok(first, "queue_autostart", enable=True)
+        await first.until(re_state="running")
+        await ok(first, "queue_stop")
+        await first.end(with_worker=False)
+    await kernel.kill()
+    async with manager(is_restart=False) as second:
+        status = second.status()
+        assert status["manager_state"] == "idle"
+        assert status["worker_environment_exists"] is False
+        assert status["queue_stop_pending"] is False
+        assert status["queue_autostart_enabled"] is False
+        (entry,) = await history(second)
+        assert entry["result"]["exit_status"] == "unknown"
+        assert entry["result"]["msg"] == (
+            "Plan exit status was lost due to restart of the RE Manager process"
+        )
+        assert await numbers(second) == [2]
+
+
+@pytest.mark.parametrize("is_restart", [True, False])
+async def test_autostart_outlives_a_crash_but_not_a_new_start(
+    manager: Next, is_restart: bool
+) -> None:
+    async with manager() as first:
+        await ok(first, "queue_autostart", enable=True)
+        await ok(first, "queue_mode_set", mode={"loop": True})
+    async with manager(is_restart=is_restart) as second:
+        assert second.status()["queue_autostart_enabled"] is is_restart
+        assert second.status()["plan_queue_mode"]["loop"] is True
+
+
+async def test_everything_acknowledged_is_there_again(manager: Next) -> None:
+    async with manager() as first:
+        uids = await add(first, *(plan(n) for n in range(1, 6)))
+        await ok(first, "queue_item_move", pos=0, pos_dest="back")
+        await ok(first, "queue_item_remove", uid=uids[2])
+        await ok(first, "queue_item_update", item=plan(9, item_uid=uids[3]), **WHO)
+        before = await queue(first)
+        known = first.status()
+    async with manager(is_restart=False) as second:
+        assert await queue(second) == before
+        assert await numbers(second) == [2, 9, 5, 1]
+        fresh = ("plan_queue_uid", "plan_history_uid", "run_list_uid", "task_results_uid")
+        assert all(second.status()[name] != known[name] for name in fresh)
