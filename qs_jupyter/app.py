@@ -152,6 +152,7 @@ class Application:
             else:
                 await manager.driver.detach()
         finally:
+            manager.document_feed.close()
             await manager.cancel_background()
             self._server.close()
             await self.store.close()

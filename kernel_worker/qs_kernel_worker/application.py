@@ -11,13 +11,16 @@ worker answers before the first startup file is read.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import gc
 import json
+import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ from qs_kernel_worker.messages import CONFIG_VARIABLE, WorkerConfig
 from qs_kernel_worker.output import log_file_descriptor
 from qs_kernel_worker.shell import refuse_input
 from qs_kernel_worker.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 # A stalled reader of iopub may not lose text at once, nor eat all memory.
 SEND_QUEUE = 100_000
@@ -110,6 +115,17 @@ def main() -> None:
     app = WorkerApp.instance()
     app.initialize()
     app.start()
+    _leave_forgotten_threads()
+
+
+def _leave_forgotten_threads() -> None:
+    """End the process also when user code left threads that would keep it alive for ever."""
+    main_thread = threading.main_thread()
+    others = [t.name for t in threading.enumerate() if not t.daemon and t is not main_thread]
+    if others:
+        logger.warning("The worker ends; threads are left behind: %s", ", ".join(others))
+        atexit._run_exitfuncs()  # noqa: SLF001 - Python itself would join the threads first
+        os._exit(0)
     # All exit functions still run. Only the search for garbage is left out, which takes half a
     # second in the namespace of a large beamline, and the operating system does it at once.
     gc.disable()

@@ -10,6 +10,14 @@ from typing import Any
 
 _MISSING = object()
 
+# What the protocols of bluesky ask for. To ask the protocols themselves takes ten times as long,
+# and there may be ten thousand components.
+_ABILITIES = {
+    "is_readable": ("read", "describe", "name"),
+    "is_movable": ("set",),
+    "is_flyable": ("kickoff", "complete", "name"),
+}
+
 
 @dataclass
 class DeviceTree:
@@ -108,21 +116,17 @@ def _is_ophyd_async(candidate: Any) -> bool:
 
 
 def _abilities(device: Any) -> dict[str, Any]:
-    from bluesky.protocols import Flyable, Movable, Readable  # noqa: PLC0415 - heavy
-
     return {
-        "is_readable": isinstance(device, Readable),
-        "is_movable": isinstance(device, Movable),
-        "is_flyable": isinstance(device, Flyable),
+        ability: all(getattr(device, name, None) is not None for name in members)
+        for ability, members in _ABILITIES.items()
     }
 
 
 def _class_abilities(cls: type) -> dict[str, Any]:
-    """Judge a class like an instance: these protocols ask for members, and ophyd's are there."""
+    """Judge a class like an instance: the members are there before there is an instance."""
     return {
-        "is_readable": all(hasattr(cls, name) for name in ("name", "read", "describe")),
-        "is_movable": hasattr(cls, "set"),
-        "is_flyable": all(hasattr(cls, name) for name in ("name", "kickoff", "complete")),
+        ability: all(hasattr(cls, name) for name in members)
+        for ability, members in _ABILITIES.items()
     }
 
 

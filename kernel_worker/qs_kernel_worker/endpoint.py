@@ -26,6 +26,7 @@ LEASED = (
     m.StartTask,
     m.CancelTask,
     m.Hold,
+    m.FollowDocuments,
     m.Shutdown,
 )
 
@@ -53,6 +54,7 @@ class Endpoint:
             m.StartTask: self._start_task,
             m.CancelTask: self._cancel_task,
             m.Hold: self._hold,
+            m.FollowDocuments: self._follow_documents,
             m.GetStacks: self._get_stacks,
             m.Shutdown: self._shutdown,
         }
@@ -146,6 +148,10 @@ class Endpoint:
             loop = asyncio.get_running_loop()
             self._hold_timer = loop.call_later(request.seconds, main_thread.hold, False)
         return {"held": main_thread.is_held, "cell": main_thread.cell}
+
+    def _follow_documents(self, request: m.FollowDocuments) -> dict[str, Any]:
+        self._worker.engine.documents.want(request.on)
+        return {}
 
     def _get_stacks(self, _request: m.GetStacks) -> dict[str, Any]:
         return {"stacks": stacks()}

@@ -73,6 +73,7 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
         self._clients = Clients(self, worker.main_thread, super().shell_channel_thread_main)
         self._late_answers: set[asyncio.Task[None]] = set()
         worker.outbox.on_append(self._push_event)
+        worker.engine.documents.on_batch(self._push_documents)
         worker.main_thread.when_unparked(
             lambda: self.shell_channel_thread.io_loop.add_callback(self._clients.retry)
         )
@@ -235,6 +236,12 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
     def _push_event(self, text: str) -> None:
         self.session.send(
             self.iopub_socket, m.EVENT_TYPE, text.encode(), ident=self._topic(m.EVENT_TYPE)
+        )
+
+    def _push_documents(self, item_uid: str | None, documents: list[dict[str, Any]]) -> None:
+        text = to_json({"item_uid": item_uid, "documents": documents})
+        self.session.send(
+            self.iopub_socket, m.DOCUMENTS_TYPE, text.encode(), ident=self._topic(m.DOCUMENTS_TYPE)
         )
 
     def _open(self, msg: list[Any]) -> _Envelope | None:

@@ -17,8 +17,9 @@ ignored, so neighbouring versions can talk; an unknown type is answered with an 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Mapping, Union
+from typing import Any, get_args
 
 PROTOCOL_VERSION = 1
 
@@ -27,6 +28,8 @@ REPLY_TYPE = "qs_reply"
 RUN_TYPE = "qs_run"
 RUN_REPLY_TYPE = "qs_run_reply"
 EVENT_TYPE = "qs_event"
+# Documents of plans: not numbered and not kept, content ``{"item_uid", "documents": [...]}``.
+DOCUMENTS_TYPE = "qs_documents"
 
 CONFIG_VARIABLE = "QS_JUPYTER_WORKER_CONFIG"
 
@@ -117,7 +120,11 @@ class Pause:
 
 @dataclass(frozen=True)
 class Interrupt:
-    """Send an interrupt to the main thread (``group``: to the whole process group)."""
+    """Send an interrupt to the main thread.
+
+    ``group``: to the whole process group. ``engine``: end a plan by force that blocks the
+    loop of the Run Engine.
+    """
 
     target: str = "main"
 
@@ -149,6 +156,13 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class FollowDocuments:
+    """Begin or end to send the documents of plans, slim and in batches."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
 class GetStacks:
     """Ask for the stacks of all threads: ``{"stacks": text}``."""
 
@@ -158,22 +172,23 @@ class Shutdown:
     """End the worker in order; answered first, then the process ends."""
 
 
-Request = Union[
-    Hello,
-    GetStatus,
-    GetEvents,
-    Acknowledge,
-    GetLists,
-    GetReport,
-    GetMetadata,
-    Pause,
-    Interrupt,
-    StartTask,
-    CancelTask,
-    Hold,
-    GetStacks,
-    Shutdown,
-]
+Request = (
+    Hello
+    | GetStatus
+    | GetEvents
+    | Acknowledge
+    | GetLists
+    | GetReport
+    | GetMetadata
+    | Pause
+    | Interrupt
+    | StartTask
+    | CancelTask
+    | Hold
+    | FollowDocuments
+    | GetStacks
+    | Shutdown
+)
 
 # ------------------------------------------------------------------------ jobs (shell channel)
 
@@ -234,7 +249,7 @@ class ScriptJob:
     update_re: bool = False
 
 
-Job = Union[PlanJob, ContinueJob, FunctionJob, ScriptJob]
+Job = PlanJob | ContinueJob | FunctionJob | ScriptJob
 
 # ------------------------------------------------------------- reports (content of the replies)
 
@@ -382,21 +397,19 @@ class MainThreadChanged:
     held: bool = False
 
 
-Event = Union[
-    StartupProgress,
-    Opened,
-    RunEngineChanged,
-    RunChanged,
-    ListsChanged,
-    JobDone,
-    TaskStarted,
-    MainThreadChanged,
-]
+Event = (
+    StartupProgress
+    | Opened
+    | RunEngineChanged
+    | RunChanged
+    | ListsChanged
+    | JobDone
+    | TaskStarted
+    | MainThreadChanged
+)
 
 _MESSAGES: dict[str, Any] = {
-    cls.__name__: cls
-    for family in (Request, Job, Event)
-    for cls in family.__args__  # type: ignore[attr-defined]
+    cls.__name__: cls for family in (Request, Job, Event) for cls in get_args(family)
 }
 
 

@@ -92,7 +92,7 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
     flush_interval = 0.05
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._fd_lock = threading.Lock()
+        self._fd_lock = threading.RLock()
         self._left_to_log = LOGGED_BYTES
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         super().__init__(*args, **kwargs)
@@ -109,11 +109,12 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
 
     def flush(self) -> None:
         """Send all text of both streams, in order, before returning."""
+        self.drain()
         self._flush()
 
     def drain(self) -> None:
         """Take what was written to the file descriptor and not read yet."""
-        if self._fid is None or not self._should_watch:
+        if self._fid is None or not self._should_watch or not self._is_master_process():
             return
         with self._fd_lock, contextlib.suppress(BlockingIOError):
             for _ in range(READS_AT_A_TIME):
@@ -155,9 +156,6 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
 
 def flush_output() -> None:
     """Send everything written so far, by Python or past it, on its way to the clients."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, WorkerOutStream):
-            stream.drain()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
 

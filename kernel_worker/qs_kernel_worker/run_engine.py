@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qs_kernel_worker import plain_data, plan_call
+from qs_kernel_worker.documents import Documents
 from qs_kernel_worker.messages import ContinueJob, JobDone, PlanJob, RunEngineChanged
 from qs_kernel_worker.outbox import Outbox
 from qs_kernel_worker.results import describe_error, short_repr
@@ -65,6 +66,7 @@ class RunEngineControl:
         self._hook: Callable[[Any, Any], None] | None = None
         self._told: tuple[str | None, bool] = (None, False)
         self._plan: _Plan | None = None
+        self.documents = Documents()
 
     # ------------------------------------------------------------------- what is known
 
@@ -171,9 +173,9 @@ class RunEngineControl:
         except BaseException as raised:  # noqa: BLE001 - code of the plan's author, as below
             return _refused(job.uid, "plan", job.item_uid, raised)
         self._plan = plan = _Plan(job, engine, runs, time_start, job.uid)
-        return self._finish(
-            plan, "completed", lambda: engine(generator, {"all": [runs]}, **job.metadata)
-        )
+        self.documents.begin(job.item_uid)
+        callbacks = {"all": [runs, self.documents]}
+        return self._finish(plan, "completed", lambda: engine(generator, callbacks, **job.metadata))
 
     def continue_plan(self, job: ContinueJob) -> JobDone:
         """Resume, stop, abort or halt the paused plan."""
@@ -194,6 +196,7 @@ class RunEngineControl:
             result = action()
         except BaseException as raised:  # noqa: BLE001 - a plan may raise anything
             error = raised
+        self.documents.flush()
         if str(plan.engine.state) == "paused":
             # From here on a console may carry the plan to its end.
             plan.in_our_hands = False

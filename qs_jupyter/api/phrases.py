@@ -242,9 +242,7 @@ def merged(first: Params, second: Params) -> Params:
 class Grammar:
     """All phrases of a table of methods, with the slots that may stand in them."""
 
-    def __init__(
-        self, methods: Mapping[str, Spoken], slots: Mapping[str, Slot] = SLOTS
-    ) -> None:
+    def __init__(self, methods: Mapping[str, Spoken], slots: Mapping[str, Slot] = SLOTS) -> None:
         self._parameters = {name: method.parameter_names for name, method in methods.items()}
         self.phrases = [
             Phrase.compile(name, text, _flags(method), slots)

@@ -12,8 +12,10 @@ reads queue and history again when their UIDs differ.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -43,6 +45,7 @@ class Link(StrEnum):
 
 
 Listener = Callable[[set[str]], None]
+DocumentBatch = tuple[str | None, list[dict[str, Any]]]
 
 
 class Hub:
@@ -73,6 +76,8 @@ class Hub:
         self._stop = threading.Event()
         self._wake_address = f"inproc://qs-hub-{id(self)}"
         self._wake: zmq.Socket[bytes] | None = None
+        self._wake_lock = threading.Lock()
+        self._document_feeds: list[queue.SimpleQueue[DocumentBatch]] = []
         self._line: Line | None = None
         self._since = 0
         self._epoch: str | None = None
@@ -105,12 +110,17 @@ class Hub:
         """Stop following and close the sockets."""
         self._stop.set()
         if self._thread is not None and self._wake is not None:
-            self._wake.send(b"", zmq.NOBLOCK)
+            self._wake_up()
             self._thread.join(timeout=5)
             self._wake.close(0)
             self._thread = self._wake = None
         with self._client_lock:
             self._client.close()
+
+    def _wake_up(self) -> None:
+        with self._wake_lock:
+            if self._wake is not None:
+                self._wake.send(b"", zmq.NOBLOCK)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have a listener called after changes; call what is returned to end that."""
@@ -164,6 +174,54 @@ class Hub:
         with self._changed:
             return self._changed.wait_for(lambda: is_reached(self.mirror), timeout_s)
 
+    # -------------------------------------------------------------------- documents
+
+    @contextmanager
+    def following_documents(self) -> Iterator[queue.SimpleQueue[DocumentBatch]]:
+        """Have the worker send documents; yield a queue of ``(item_uid, documents)``.
+
+        The mirror's `live` runs are filled for as long as somebody follows.
+        """
+        feed: queue.SimpleQueue[DocumentBatch] = queue.SimpleQueue()
+        with self.lock:
+            self._document_feeds.append(feed)
+            is_first = len(self._document_feeds) == 1
+        if is_first:
+            self._wake_up()
+        try:
+            yield feed
+        finally:
+            with self.lock:
+                self._document_feeds.remove(feed)
+
+    def documents(self, item_uid: str, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the slim documents of a queue item until its plan is over.
+
+        Each is a map with ``name`` (``start``, ``descriptor``, ``event``, ``event_page``,
+        ``stop``) and the fields that a live view needs.
+
+        Raises
+        ------
+        TimeoutError
+            Nothing came for ``timeout_s`` seconds.
+        """
+        with self.following_documents() as feed:
+            while True:
+                is_over = self._is_over(item_uid)
+                try:
+                    # What was sent before the end has arrived before the end was seen.
+                    of_item, documents = feed.get(timeout=0 if is_over else timeout_s)
+                except queue.Empty:
+                    if is_over:
+                        return
+                    raise TimeoutError(f"no document of item {item_uid!r}") from None
+                if of_item == item_uid:
+                    yield from documents
+
+    def _is_over(self, item_uid: str) -> bool:
+        with self.lock:
+            return any(item["item_uid"] == item_uid for item in reversed(self.mirror.history))
+
     # ------------------------------------------------------------------- the thread
 
     def _follow(self) -> None:
@@ -216,13 +274,15 @@ class Hub:
         ):
             self._publish(lambda: self.mirror.apply([{"kind": "status", "status": status}]))
             return
-        queue = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
+        items = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
         history = self._ask(wake, "history_get", {}, self.connection.timeout_s)
-        if queue is not None and history is not None:
-            self._publish(lambda: self.mirror.load(status, queue, history))
+        if items is not None and history is not None:
+            self._publish(lambda: self.mirror.load(status, items, history))
 
     def _take_events(self, wake: zmq.Socket[bytes]) -> None:
         params = {"since": self._since, "epoch": self._epoch, "wait": WAIT_S}
+        if self._document_feeds:
+            params["documents"] = True
         reply = self._ask(wake, "events_get", params, WAIT_S + GRACE_S)
         if reply is None:
             return
@@ -231,14 +291,27 @@ class Hub:
             return
         self._since = reply["seq"]
         self._publish(lambda: self.mirror.apply(reply["events"]))
+        self._feed_documents(reply["events"])
         if self.mirror.needs_queue:
             # The reading says up to which event it is current; later events continue it.
-            queue = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
-            if queue is not None:
-                self._publish(lambda: self._loaded_queue(queue))
+            items = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
+            if items is not None:
+                self._publish(lambda: self._loaded_queue(items))
 
-    def _loaded_queue(self, queue: dict[str, Any]) -> set[str]:
-        self.mirror.load_queue(queue)
+    def _feed_documents(self, events: list[dict[str, Any]]) -> None:
+        batches = [(e["item_uid"], e["documents"]) for e in events if e["kind"] == "documents"]
+        with self.lock:
+            feeds = list(self._document_feeds)
+        is_over = any(e["kind"] == "history" for e in events)
+        for feed in feeds:
+            for batch in batches:
+                feed.put(batch)
+            if is_over:
+                # Wakes whoever waits for documents of a plan that has ended without any.
+                feed.put((None, []))
+
+    def _loaded_queue(self, items: dict[str, Any]) -> set[str]:
+        self.mirror.load_queue(items)
         return {"queue"}
 
     def _ask(
@@ -248,10 +321,15 @@ class Hub:
         if self._line is None:
             self._line = Line(self.connection)
         try:
-            return self._line.ask(wake, method, params, limit_s)
+            reply = self._line.ask(wake, method, params, limit_s)
         except Failure:
             self._hang_up()
             raise
+        if reply is None:
+            # The question is given up, and its answer must not be taken for the next one's.
+            self._hang_up()
+            wake.recv()
+        return reply
 
     def _hang_up(self) -> None:
         if self._line is not None:

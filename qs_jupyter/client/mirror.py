@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qs_jupyter.client.live_runs import LiveRuns
+
 KEPT_LINES = 5000
 PARTS = ("status", "queue", "history", "runs", "tasks", "console", "documents", "connection")
 
@@ -33,6 +35,7 @@ class Mirror:
     run_list: list[dict[str, Any]] = field(default_factory=list)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     console: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    live: LiveRuns = field(default_factory=LiveRuns)
     revisions: Counter[str] = field(default_factory=Counter)
     # Numbers of the last events that the readings of queue and history include.
     queue_seq: int = 0
@@ -164,6 +167,12 @@ def _task(mirror: Mirror, event: Mapping[str, Any]) -> str:
     return "tasks"
 
 
+def _documents(mirror: Mirror, event: Mapping[str, Any]) -> str:
+    for document in event["documents"]:
+        mirror.live.take(event["item_uid"], document)
+    return "documents"
+
+
 def _console(mirror: Mirror, event: Mapping[str, Any]) -> str:
     mirror.console.append({k: v for k, v in event.items() if k not in ("epoch", "kind")})
     return "console"
@@ -185,4 +194,5 @@ _HANDLERS = {
     "runs": _runs,
     "task": _task,
     "console": _console,
+    "documents": _documents,
 }

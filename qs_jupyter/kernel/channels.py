@@ -12,7 +12,7 @@ from qs_jupyter.errors import KernelFailure
 from qs_jupyter.kernel.connection import WorkerKernelManager
 from qs_jupyter.kernel.console import TEXT_TYPES, console_text
 from qs_jupyter.kernel.driver import ConsoleText
-from qs_kernel_worker.messages import EVENT_TYPE
+from qs_kernel_worker.messages import DOCUMENTS_TYPE, EVENT_TYPE
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +31,13 @@ class Channels:
         kernel: WorkerKernelManager,
         on_event: Callable[[Mapping[str, Any]], None],
         on_text: Callable[[ConsoleText], None],
+        on_documents: Callable[[str | None, list[dict[str, Any]]], None],
     ) -> None:
         self._kernel = kernel
         self._session = kernel.session
         self._on_event = on_event
         self._on_text = on_text
+        self._on_documents = on_documents
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         iopub = kernel.connect_iopub()
         # A kernel welcomes only the first subscriber of a topic, so we need one of our own.
@@ -137,6 +139,9 @@ class Channels:
             )
             if text is not None:
                 self._on_text(text)
+        elif msg_type == DOCUMENTS_TYPE:
+            content = json.loads(message["content"])
+            self._on_documents(content["item_uid"], content["documents"])
         elif msg_type == "iopub_welcome":
             content = json.loads(message["content"])
             if content.get("subscription") == self.session:

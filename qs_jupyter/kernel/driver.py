@@ -37,6 +37,9 @@ class KernelListener(Protocol):
     def worker_text(self, text: ConsoleText) -> None:
         """Take output of the worker, in the order in which it was written."""
 
+    def worker_documents(self, item_uid: str | None, documents: list[dict[str, Any]]) -> None:
+        """Take documents of a plan, if they were asked for with `FollowDocuments`."""
+
     def worker_died(self, cause: str) -> None:
         """Learn that the process is gone without having been asked to go."""
 

@@ -26,7 +26,13 @@ from qs_jupyter.kernel.connection import (
 )
 from qs_jupyter.kernel.driver import KernelListener
 from qs_jupyter.kernel.provisioner import WorkerProvisioner
-from qs_jupyter.kernel.runtime import CRASH, RuntimeFolder, WorkerFiles, WorkerProcess
+from qs_jupyter.kernel.runtime import (
+    CRASH,
+    RuntimeFolder,
+    WorkerFiles,
+    WorkerProcess,
+    open_private,
+)
 from qs_jupyter.kernel.worker_link import WorkerLink
 from qs_jupyter.settings import Settings
 from qs_jupyter.startup_code import install_demo_profile
@@ -91,7 +97,7 @@ class JupyterDriver:
     async def _launch(self, kernel: WorkerKernelManager, launch: launching.WorkerLaunch) -> None:
         # A file, not our own output: whoever waits for the end of that must not wait for a
         # worker that outlives us.
-        with self._files.log.open("wb") as log:
+        with open_private(self._files.log) as log:
             await kernel.start_kernel(
                 env=launching.environment(launch, self._files, os.environ),
                 independent=True,

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import qs_kernel_worker
-from qs_jupyter.kernel.runtime import WorkerFiles
-from qs_jupyter.settings import Settings
+from qs_jupyter.kernel.runtime import WorkerFiles, open_private
+from qs_jupyter.settings import Settings, options
 from qs_kernel_worker.messages import CONFIG_VARIABLE, WorkerConfig
 
 PACKAGE = "qs_kernel_worker"
@@ -123,7 +123,9 @@ def environment(
     backend = WINDOWLESS.get(launch.matplotlib or "agg")
     if backend is not None and (launch.matplotlib or "MPLBACKEND" not in inherited):
         result["MPLBACKEND"] = backend
-    for name in NOT_INHERITED:
+    # The worker runs code of all users, so what the manager keeps secret is not for it.
+    secrets = (name for option in options().values() if option.secret for name in option.env)
+    for name in (*NOT_INHERITED, *secrets):
         result.pop(name, None)
     return result
 
@@ -134,7 +136,8 @@ def write_files(launch: WorkerLaunch, files: WorkerFiles) -> None:
     The folder of the code holds nothing but a link to the worker's package, so that another
     Python environment gets this package and no other of the manager's.
     """
-    files.config.write_text(json.dumps(asdict(launch.config)))
+    with open_private(files.config) as file:
+        file.write(json.dumps(asdict(launch.config)).encode())
     (files.folder / PRIVATE_IPYTHON_FOLDER).mkdir(mode=0o700, exist_ok=True)
     folder = files.folder / CODE_FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)

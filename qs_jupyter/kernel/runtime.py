@@ -21,6 +21,7 @@ import stat
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from qs_jupyter.errors import ConfigurationError
 from qs_jupyter.settings import Settings
@@ -95,7 +96,8 @@ class WorkerFiles:
     def write_process(self, process: WorkerProcess) -> None:
         """Say which process the worker is; the file is never half written."""
         temporary = self.process.with_suffix(".new")
-        temporary.write_text(json.dumps(asdict(process)))
+        with open_private(temporary) as file:
+            file.write(json.dumps(asdict(process)).encode())
         temporary.replace(self.process)
 
     def last_words(self, length: int = 2000) -> str:
@@ -165,6 +167,13 @@ class RuntimeFolder:
             process = files.read_process()
             if process is None or not process.is_alive():
                 files.remove()
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a file for writing, empty, that only this user can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)  # it may have been there before
+    return os.fdopen(descriptor, "wb")
 
 
 def start_of_process(pid: int) -> int | None:

@@ -49,7 +49,9 @@ class WorkerLink:
         self.provisioner = provisioner
         self._context = context
         self._order = EventOrder(listener.worker_event, lambda: self._keep(self._replay()))
-        self._channels = Channels(kernel, self._order.take, listener.worker_text)
+        self._channels = Channels(
+            kernel, self._order.take, listener.worker_text, listener.worker_documents
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._acknowledged = 0
         self._to_acknowledge = 0

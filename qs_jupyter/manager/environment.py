@@ -29,10 +29,12 @@ class EnvironmentLife:
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
         self._task: asyncio.Task[None] | None = None
+        self._file: str | None = None
 
     def start(self) -> None:
         """Start a worker; its startup report comes later."""
         self._manager.opening_report = None
+        self._file = None
         self._run(self._start(), "open environment")
 
     def close(self) -> None:
@@ -53,6 +55,10 @@ class EnvironmentLife:
         except KernelFailure as failure:
             logger.error("The worker could not be started: %s", failure)  # noqa: TRY400
             self.failed(Opened(ok=False, msg=str(failure)))
+        except Exception as error:
+            # The rim of the task: without an end, the opening would go on for ever.
+            logger.exception("Internal error while the worker was started")
+            self.failed(Opened(ok=False, msg=f"Internal error: {type(error).__name__}: {error}"))
 
     async def _end(self, *, forced: bool) -> None:
         driver = self._manager.driver
@@ -64,6 +70,7 @@ class EnvironmentLife:
 
     def progress(self, event: StartupProgress) -> None:
         """Tell the operator which startup file is being loaded."""
+        self._file = None if event.done else event.file
         place = f"{event.index}/{event.total}"
         if event.done:
             logger.debug("Startup file '%s' (%s): %.2f s", event.file, place, event.seconds or 0.0)
@@ -90,12 +97,19 @@ class EnvironmentLife:
                 logger.warning("Left out of the list of %s: '%s': %s", kind, name, reason)
         logger.info("RE Environment is ready")
         manager.handle(events.EnvironmentOpened(report.get("re_state")))
+        if manager.document_feed.is_wanted:
+            manager.document_feed.tell_worker()
         manager.spawn(manager.lists.save_file("ENVIRONMENT_OPEN"), "save lists")
+
+    def died(self, cause: str) -> None:
+        """Report that the process ended while it was opened, and in which startup file."""
+        self.failed(Opened(ok=False, msg=cause, file=self._file))
 
     def failed(self, event: Opened) -> None:
         """Report a failed opening and get rid of the worker."""
         self._manager.opening_report = asdict(event)
-        place = f" in '{event.file}', line {event.line}" if event.file else ""
+        line = f", line {event.line}" if event.line else ""
+        place = f" in '{event.file}'{line}" if event.file else ""
         logger.error("RE environment could not be opened%s: %s", place, event.msg)
         if event.traceback:
             logger.error("%s", event.traceback.rstrip())

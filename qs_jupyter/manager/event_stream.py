@@ -77,7 +77,11 @@ class EventStream:
         self.seq = 0
         self._publish = publish
         self._facts = Backlog()
-        self._backlogs = {"console": Backlog(), "status": Backlog(KEPT_STATUS_BYTES)}
+        self._backlogs = {
+            "console": Backlog(),
+            "status": Backlog(KEPT_STATUS_BYTES),
+            "documents": Backlog(),
+        }
         self._waiting: list[asyncio.Future[None]] = []
 
     def add(self, kind: str, when: float, content: Mapping[str, Any]) -> None:
@@ -150,7 +154,8 @@ def _moved(change: changes.ItemsMoved) -> dict[str, Any]:
 def _block(op: str, entries: tuple[changes.QueueEntry, ...], before: str | None) -> dict[str, Any]:
     if len(entries) > MANY_ITEMS:
         return {"kind": "queue", "op": "reload"}
-    items = [dict(entry.item.data) for entry in entries]
+    # Read from the texts: asking for the maps would unpack items that rest in the queue.
+    items = [json.loads(entry.item.text) for entry in entries]
     return {"kind": "queue", "op": op, "items": items, "before": before}
 
 
@@ -166,7 +171,7 @@ _TELLERS: dict[type, Callable[[Any], dict[str, Any]]] = {
         "kind": "queue",
         "op": "replace",
         "uid": c.old.uid,
-        "item": dict(c.entry.item.data),
+        "item": json.loads(c.entry.item.text),
     },
     changes.QueueCleared: lambda _: {"kind": "queue", "op": "clear"},
     changes.PlanStarted: lambda c: {

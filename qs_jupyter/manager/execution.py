@@ -8,13 +8,14 @@ in any case.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.errors import KernelFailure, Refusal, WrongState
 from qs_jupyter.kernel.driver import WorkerBusyError
 from qs_jupyter.model import events
-from qs_jupyter.model.state import Running
+from qs_jupyter.model.state import Phase, Running
 from qs_kernel_worker.messages import ContinueJob, Job, PlanJob, Request
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Action = Any
+
+NEWS_WITHIN_S = 0.05
 
 
 class Submissions:
@@ -45,7 +48,7 @@ class Submissions:
         manager = self._manager
         refused: str | None = None
         try:
-            await manager.driver.submit(job)
+            await self._hand_over(job)
         except WorkerBusyError as busy:
             refused = f"Failed to capture IPython kernel: {busy}"
             manager.hold_autostart(True)
@@ -57,6 +60,37 @@ class Submissions:
             manager.handle(events.SubmissionTaken(job.uid))
         self.resolve(job.uid, refused)
         return refused is None
+
+    async def _hand_over(self, job: Job) -> None:
+        """Hand over a job; the next plan of a running queue lets a cell before it end first."""
+        while True:
+            try:
+                await self._manager.driver.submit(job)
+            except WorkerBusyError:
+                if not self._may_wait(job):
+                    raise
+                await self._until_free(job)
+            else:
+                return
+
+    def _may_wait(self, job: Job) -> bool:
+        model = self._manager.model
+        return (
+            isinstance(job, PlanJob)
+            and model.phase is Phase.EXECUTING
+            and model.running is not None
+            and model.running.job_uid == job.uid
+            and model.environment.re_state != "paused"
+            and not model.stop_pending
+        )
+
+    async def _until_free(self, job: Job) -> None:
+        changed = self._manager.status_board.next_change
+        # The word about the cell may still be on its way, or its end may have come already.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed(), NEWS_WITHIN_S)
+        while self._may_wait(job) and self._manager.model.environment.main_thread.is_foreign:
+            await changed()
 
     def resolve(self, job_uid: str, refused: str | None) -> None:
         """Let whoever waits for a submission know its outcome."""

@@ -20,6 +20,7 @@ from typing import Any
 from qs_jupyter.errors import Refusal, StoreFailure
 from qs_jupyter.kernel.driver import KernelDriver
 from qs_jupyter.manager import effects
+from qs_jupyter.manager.document_feed import DocumentFeed
 from qs_jupyter.manager.ending import Ending
 from qs_jupyter.manager.environment import EnvironmentLife
 from qs_jupyter.manager.execution import Submissions
@@ -32,7 +33,7 @@ from qs_jupyter.manager.status import StatusBoard
 from qs_jupyter.manager.streams import Streams
 from qs_jupyter.manager.task_runs import TaskRuns
 from qs_jupyter.manager.worker_events import WorkerEvents
-from qs_jupyter.model import changes, machine
+from qs_jupyter.model import changes, machine, starting
 from qs_jupyter.model.events import Event, StartRequested
 from qs_jupyter.model.history import History
 from qs_jupyter.model.item import Item
@@ -76,6 +77,7 @@ class Manager:
         self.locking = Locking(self)
         self.ending = Ending(self)
         self.submissions = Submissions(self)
+        self.document_feed = DocumentFeed(self)
         self.environment_life = EnvironmentLife(self)
         self.worker_events = WorkerEvents(self)
         self.stopped = asyncio.Event()
@@ -238,7 +240,7 @@ class Manager:
             and self.model.phase is Phase.IDLE
             and len(self.queue) > 0
             and self.store.available
-            and machine.may_start(self.model)
+            and starting.may_start(self.model)
         )
 
     # -------------------------------------------------------------------------- durability
@@ -264,6 +266,9 @@ class Manager:
         future = self.settle()
         if future is not None:
             await asyncio.shield(future)
+        elif self._last_write is not None and not self._last_write.done():
+            # What is to be safe was recorded by an event, and left with it.
+            await asyncio.shield(self._last_write)
 
     def check_store(self) -> None:
         """Refuse an edit while the store is away, before anything has changed."""

@@ -84,8 +84,9 @@ async def _with_worker(manager: Manager, report: WorkerReport) -> None:
         background_tasks=frozenset(report.background_tasks),
     )
     manager.model = replace(manager.model, environment=environment)
-    if stage is not Stage.READY or any(isinstance(event, Opened) for event in waiting):
-        # The opening goes on, or its end is among the events that wait.
+    if stage is not Stage.READY:
+        # The opening goes on, or its end is among the events that wait. In an environment that
+        # is ready, an opening nobody acknowledged yet is old news: a plan may be running.
         environment = replace(environment, stage=Stage.INITIALIZING)
         manager.model = replace(manager.model, phase=Phase.OPENING, environment=environment)
         if stage is Stage.FAILED and not any(isinstance(event, Opened) for event in waiting):

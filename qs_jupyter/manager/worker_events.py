@@ -52,12 +52,16 @@ class WorkerEvents:
             labels["uid"] = text.uid
         self._manager.streams.text(text.text, text.time, **labels)
 
+    def worker_documents(self, item_uid: str | None, documents: list[dict[str, Any]]) -> None:
+        """Pass documents on to those who follow them."""
+        self._manager.document_feed.take(item_uid, documents)
+
     def worker_died(self, cause: str) -> None:
         """Be without an environment."""
         logger.error("RE Worker has ended unexpectedly: %s", cause)
         manager = self._manager
         if manager.model.phase.value == "creating_environment":
-            manager.environment_life.failed(m.Opened(ok=False, msg=cause))
+            manager.environment_life.died(cause)
             return
         manager.lists.generation = None
         manager.handle(events.WorkerGone(f"RE Worker has ended unexpectedly: {cause}"))

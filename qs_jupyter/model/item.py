@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 ITEM_KEYS = (
@@ -28,16 +26,47 @@ ITEM_KEYS = (
 NewUid = Callable[[], str]
 
 
-@dataclass(frozen=True)
 class Item:
-    """An item with a uid. ``data`` is never changed in place."""
+    """An item with a uid. It never changes; neither may the map ``data``.
 
-    data: Mapping[str, Any] = field(hash=False)
+    After `pack` it is its text only, a third of the size, until somebody asks for the map.
+    """
+
+    __slots__ = ("_data", "_text", "uid")
+
+    def __init__(self, data: Mapping[str, Any], *, text: str | None = None) -> None:
+        self._data: Mapping[str, Any] | None = data
+        self._text = text
+        self.uid = str(data["item_uid"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Item) and self.data == other.data
+
+    def __hash__(self) -> int:
+        return hash(self.uid)
+
+    def __repr__(self) -> str:
+        return f"Item({dict(self.data)!r})"
 
     @property
-    def uid(self) -> str:
-        """Identity of the item, unique in queue and running item."""
-        return str(self.data["item_uid"])
+    def data(self) -> Mapping[str, Any]:
+        """The item as a map."""
+        if self._data is None:
+            assert self._text is not None, "an item without content was packed"
+            self._data = json.loads(self._text)
+        return self._data
+
+    @property
+    def text(self) -> str:
+        """The item as JSON in the spelling that all stores and clients share; encoded once."""
+        if self._text is None:
+            self._text = json.dumps(self._data)
+        return self._text
+
+    def pack(self) -> None:
+        """Keep the text only, until somebody asks for the map."""
+        if self.text:
+            self._data = None
 
     @property
     def name(self) -> str:
@@ -53,11 +82,6 @@ class Item:
     def user_group(self) -> str:
         """The group whose permissions hold for the item."""
         return str(self.data.get("user_group", ""))
-
-    @cached_property
-    def text(self) -> str:
-        """The item as JSON in the spelling that all stores and clients share."""
-        return json.dumps(self.data)
 
     def with_changes(self, **changes: Any) -> Item:
         """Return a copy with other values; a value of None drops the key."""

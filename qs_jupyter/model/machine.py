@@ -31,6 +31,7 @@ from qs_jupyter.model.commands import (
 )
 from qs_jupyter.model.events import Event
 from qs_jupyter.model.queue_mode import QueueMode
+from qs_jupyter.model.starting import BUSY_KERNEL, check_start, holder
 from qs_jupyter.model.state import Environment, Model, Phase, Running, Stage
 
 Step = tuple[Model, list[Command]]
@@ -40,7 +41,6 @@ E = TypeVar("E")
 
 DESTROYED = "RE Worker environment was destroyed"
 ALIVE = tuple(phase for phase in Phase if phase is not Phase.INITIALIZING)
-BUSY_KERNEL = "IPython kernel (RE Worker) is busy."
 
 
 def on(
@@ -123,7 +123,7 @@ def close_environment(model: Model, _event: ev.CloseRequested) -> Step:
     if model.phase is not Phase.IDLE:
         raise WrongState(f"Manager state is not idle. Current state: {model.phase.value}")
     if model.environment.main_thread.is_foreign:
-        raise WrongState(f"Worker IPython kernel is busy{_holder(model)}")
+        raise WrongState(f"Worker IPython kernel is busy{holder(model)}")
     environment = replace(model.environment, stage=Stage.CLOSING)
     return replace(model, phase=Phase.CLOSING, environment=environment), [CloseWorker()]
 
@@ -167,7 +167,7 @@ def worker_gone(model: Model, event: ev.WorkerGone) -> Step:
 @on(ev.StartRequested, *ALIVE)
 def start_queue(model: Model, _event: ev.StartRequested) -> Step:
     """Begin with the front of the queue."""
-    _check_start(model)
+    check_start(model)
     started = replace(model, phase=Phase.STARTING, stop_pending=False, pause_requested=False)
     return started, [FindFront()]
 
@@ -175,7 +175,7 @@ def start_queue(model: Model, _event: ev.StartRequested) -> Step:
 @on(ev.ExecuteRequested, *ALIVE)
 def execute_item(model: Model, event: ev.ExecuteRequested) -> Step:
     """Run one item at once."""
-    _check_start(model)
+    check_start(model)
     started = replace(model, phase=Phase.STARTING, stop_pending=False, pause_requested=False)
     return started, [FindImmediate(event.item)]
 
@@ -289,7 +289,7 @@ def continue_plan(model: Model, event: ev.ContinueRequested) -> Step:
     if model.environment.re_state is None:
         raise Refusal("Run Engine is not found in the RE Worker environment.")
     if model.environment.main_thread.is_foreign:
-        raise Refusal(BUSY_KERNEL + _holder(model))
+        raise Refusal(BUSY_KERNEL + holder(model))
     after = replace(model, phase=Phase.EXECUTING, pause_requested=False)
     return after, [SubmitContinue(event.action)]
 
@@ -308,7 +308,7 @@ def start_task(model: Model, event: ev.TaskRequested) -> Step:
             f"Current state: '{model.phase.value}'"
         )
     if model.environment.main_thread.is_foreign:
-        raise Refusal(f"Failed to start the task: {BUSY_KERNEL}{_holder(model)}")
+        raise Refusal(f"Failed to start the task: {BUSY_KERNEL}{holder(model)}")
     return replace(model, phase=Phase.TASK, task_uid=event.uid), []
 
 
@@ -353,47 +353,6 @@ _REQUESTS = frozenset(
 )
 
 # -------------------------------------------------------------------- parts that rules share
-
-
-def may_start(model: Model) -> bool:
-    """Tell whether the queue could be started now; autostart asks this."""
-    try:
-        _check_start(model)
-    except Refusal:
-        return False
-    return True
-
-
-def _check_start(model: Model) -> None:
-    environment = model.environment
-    if not environment.exists:
-        raise WrongState("RE Worker environment does not exist.")
-    if environment.re_state is None:
-        raise WrongState("Run Engine is not found in the RE Worker environment.")
-    if model.phase is not Phase.IDLE:
-        raise WrongState(f"RE Manager is busy. Current state: '{model.phase.value}'")
-    if environment.main_thread.is_foreign:
-        raise WrongState(BUSY_KERNEL + _holder(model))
-    if environment.re_state == "panicked":
-        raise WrongState(
-            "Run Engine was halted and can not run plans any more: "
-            "close the environment and open it again."
-        )
-    if environment.re_state != "idle":
-        raise WrongState(
-            f"Run Engine is not idle: it is '{environment.re_state}' with a plan that was "
-            "started outside of the queue. Finish that plan where it was started."
-        )
-
-
-def _holder(model: Model) -> str:
-    cell = model.environment.main_thread.cell or {}
-    user = cell.get("user")
-    return (
-        f" It runs a cell of a console (user '{user}')."
-        if user
-        else " It runs a cell of a console."
-    )
 
 
 def _idle(model: Model) -> Model:

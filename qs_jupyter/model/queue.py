@@ -37,7 +37,7 @@ class Queue:
         ordered = list(entries)
         self._keys = [entry.key for entry in ordered]
         self._uids = [entry.item.uid for entry in ordered]
-        self._texts = [entry.item.text for entry in ordered]
+        self._texts = [_packed_text(entry.item) for entry in ordered]
         self._entries = dict(zip(self._uids, ordered, strict=True))
 
     @classmethod
@@ -204,7 +204,7 @@ class Queue:
         del self._entries[uid]
         self._entries[item.uid] = entry
         self._uids[index] = item.uid
-        self._texts[index] = item.text
+        self._texts[index] = _packed_text(item)
         return ItemReplaced(old.item, entry)
 
     def clear(self) -> QueueCleared:
@@ -296,7 +296,12 @@ class Queue:
         self._keys[spacing.start : end] = spacing.moved
         self._keys[index:index] = spacing.new
         self._uids[index:index] = [item.uid for item in items]
-        self._texts[index:index] = [item.text for item in items]
+        self._texts[index:index] = [_packed_text(item) for item in items]
         entries = tuple(QueueEntry(i, key) for i, key in zip(items, spacing.new, strict=True))
         self._entries.update((entry.item.uid, entry) for entry in entries)
         return entries, rekeyed
+
+
+def _packed_text(item: Item) -> str:
+    item.pack()
+    return item.text

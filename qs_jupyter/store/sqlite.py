@@ -191,7 +191,7 @@ def _load(db: sqlite3.Connection) -> StoredState:
     lock = facts.get("lock")
     return StoredState(
         queue=_load_queue(db),
-        running=Item(running) if isinstance(running, Mapping) else None,
+        running=Item(running) if isinstance(running, Mapping) and "item_uid" in running else None,
         attempt=facts.get("attempt", 0),
         history=tuple(
             c.HistoryEntry(uid, entry)

@@ -50,9 +50,7 @@ class StoredState:
 
 def stored_item(data: Mapping[str, Any], text: str) -> Item:
     """Return an item whose text is known, so that it is not encoded once more."""
-    item = Item(data)
-    item.__dict__["text"] = text  # where the cached property keeps it
-    return item
+    return Item(data, text=text)
 
 
 @contextmanager

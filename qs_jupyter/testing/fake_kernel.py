@@ -10,42 +10,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from typing import Any
 
 from qs_jupyter.errors import KernelFailure
 from qs_jupyter.kernel.driver import ConsoleText, KernelListener, WorkerBusyError
+from qs_jupyter.testing.fake_plan import (
+    CONNECTION,
+    CONTINUED,
+    Ending,
+    FakeMainThread,
+    FakeOutbox,
+    FakePlan,
+    job_kind,
+)
 from qs_kernel_worker import messages as m
-
-CONTINUED = {"stop": "stopped", "abort": "aborted", "halt": "halted"}
-CONNECTION = {
-    "transport": "tcp",
-    "ip": "127.0.0.1",
-    **{f"{name}_port": 50_000 + i for i, name in enumerate(("shell", "iopub", "stdin", "hb"))},
-    "control_port": 50_004,
-    "signature_scheme": "hmac-sha256",
-    "key": "not-a-real-key",
-}
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a plan ends by itself: its outcome, its words, and how many runs it makes."""
-
-    outcome: str = "completed"
-    msg: str = ""
-    traceback: str = ""
-    runs: int = 0
-
-
-@dataclass
-class _Plan:
-    job: m.PlanJob
-    job_uid: str
-    time_start: float
-    runs: dict[str, m.RunChanged] = field(default_factory=dict)
 
 
 class FakeKernel:
@@ -77,7 +57,6 @@ class FakeKernel:
         self.started = asyncio.Event()
         self.may_start = _open_gate()
         self.may_end = _open_gate()
-        self.acknowledged = 0
         self._asked = asyncio.Event()
         self._listener: KernelListener | None = None
         self._numbers = itertools.count(1)
@@ -86,16 +65,12 @@ class FakeKernel:
     def _forget(self) -> None:
         self._is_running = False
         self.started.clear()
-        self._epoch = uuid.uuid4().hex
-        self._seq = 0
-        self._kept: list[m.NumberedEvent] = []
+        self._outbox = FakeOutbox()
         self._phase = "starting"
         self._re_state: str | None = None
         self._deferred = False
-        self._job: m.JobReport | None = None
-        self._cell: dict[str, Any] | None = None
-        self._held = False
-        self._plan: _Plan | None = None
+        self.main_thread = FakeMainThread()
+        self._plan: FakePlan | None = None
         self._background: dict[str, m.FunctionJob | m.ScriptJob] = {}
         self._seen: set[tuple[str, int]] = set()
         self._generation = 1
@@ -128,9 +103,8 @@ class FakeKernel:
         """Return the worker that an earlier manager left running."""
         if not self._is_running:
             return None
-        for event in self._kept:
-            if event.seq > since:
-                self._listening.worker_event(event)
+        for event in self._outbox.after(since):
+            self._listening.worker_event(event)
         return self.report()
 
     async def request(self, message: m.Request, *, timeout_s: float = 2.0) -> dict[str, Any]:
@@ -151,12 +125,8 @@ class FakeKernel:
         await asyncio.sleep(0)
         if (job.uid, job.attempt) in self._seen:
             return
-        if self._cell is not None:
-            raise WorkerBusyError(
-                f"a cell of another client is running (user {self._cell['user']!r})"
-            )
-        if self._job is not None:
-            raise WorkerBusyError(f"the job {self._job.uid} ({self._job.kind}) is running")
+        if (occupant := self.main_thread.occupant) is not None:
+            raise WorkerBusyError(occupant)
         refusal = self.refusals.get(type(job))
         if refusal is not None:
             raise KernelFailure(refusal)
@@ -166,8 +136,7 @@ class FakeKernel:
 
     def acknowledge(self, seq: int) -> None:
         """Forget events that the manager has made durable."""
-        self.acknowledged = max(self.acknowledged, seq)
-        self._kept = [event for event in self._kept if event.seq > seq]
+        self._outbox.acknowledge(seq)
 
     async def shutdown(self) -> None:
         """End in order."""
@@ -201,7 +170,7 @@ class FakeKernel:
         result = opened or self.opening
         self._phase = "ready" if result.ok else "failed"
         if result.ok and self.has_run_engine:
-            self._run_engine("idle")
+            self.set_run_engine("idle")
         self.tell(result)
 
     async def asked(self, kind: type[m.Request]) -> m.Request:
@@ -213,18 +182,13 @@ class FakeKernel:
 
     def open_run(self) -> str:
         """Let the running plan open a run; return the run's uid."""
-        plan = self._running_plan()
-        uid = str(uuid.uuid4())
-        run = m.RunChanged(uid, next(self._numbers), True, None, plan.job.item_uid)
-        plan.runs[uid] = run
+        run = self._running_plan().open_run(next(self._numbers))
         self.tell(run)
-        return uid
+        return run.uid
 
     def close_run(self, uid: str, exit_status: str = "success") -> None:
         """Let the running plan close a run."""
-        plan = self._running_plan()
-        plan.runs[uid] = run = replace(plan.runs[uid], is_open=False, exit_status=exit_status)
-        self.tell(run)
+        self.tell(self._running_plan().close_run(uid, exit_status))
 
     def end_plan(
         self,
@@ -237,41 +201,36 @@ class FakeKernel:
         """Let the running or paused plan leave the Run Engine."""
         plan = self._running_plan()
         self._plan = None
-        self._run_engine("idle")
-        done = self._done(plan, outcome, msg=msg, traceback=traceback, finished_outside=outside)
+        self.set_run_engine("idle")
+        done = plan.done(
+            outcome, self.main_thread.job, msg=msg, traceback=traceback, finished_outside=outside
+        )
         self._free_main_thread(done)
 
     def reach_pause(self) -> None:
         """Let the running plan pause, whether or not somebody asked for it."""
         plan = self._running_plan()
-        self._run_engine("paused")
-        self._free_main_thread(self._done(plan, "paused"))
+        self.set_run_engine("paused")
+        self._free_main_thread(plan.done("paused", self.main_thread.job))
 
     def end_task(self, uid: str | None = None, outcome: str = "completed", **facts: Any) -> None:
         """Let a task end: the one in front, or the one in the background with this uid.
 
         ``facts`` are fields of `JobDone`, such as ``return_value``, ``msg``, ``traceback``.
         """
-        in_background = uid is not None and uid in self._background
-        if in_background:
-            job = self._background.pop(uid or "")
-            kind, time_start = _kind(job), time.time()
-        else:
-            assert self._job is not None, "no task is running in front"
-            uid, kind, time_start = self._job.uid, self._job.kind, self._job.time_start
+        job = self._background.pop(uid, None) if uid is not None else None
+        report = m.JobReport(job.uid, job_kind(job)) if job else self.main_thread.job
+        assert report is not None, "no task is running"
         done = m.JobDone(
-            uid or "",
-            kind,
+            report.uid,
+            report.kind,
             outcome,
-            time_start=time_start,
+            time_start=report.time_start,
             time_stop=time.time(),
-            background=in_background,
+            background=job is not None,
             **facts,
         )
-        if in_background:
-            self.tell(done)
-        else:
-            self._free_main_thread(done)
+        (self.tell if job else self._free_main_thread)(done)
 
     def set_lists(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
         """Change what the namespace offers, and tell it when it differs."""
@@ -281,23 +240,19 @@ class FakeKernel:
         self._generation += 1
         self.tell(m.ListsChanged(self._generation))
 
-    def set_run_engine(self, state: str | None) -> None:
-        """Let the Run Engine be in another state, as a console can bring it about."""
-        self._run_engine(state)
-
     def start_cell(self, user: str = "somebody") -> None:
         """Let a console's cell occupy the main thread."""
-        self._cell = {"session": "console", "user": user, "since": time.time()}
+        self.main_thread.cell = {"session": "console", "user": user, "since": time.time()}
         self._tell_main_thread()
 
     def end_cell(self) -> None:
         """Let the console's cell end."""
-        self._cell = None
+        self.main_thread.cell = None
         self._tell_main_thread()
 
     def release_hold(self) -> None:
         """Let the time of a hold run out."""
-        self._held = False
+        self.main_thread.held = False
         self._tell_main_thread()
 
     def print(self, text: str, *, source: str = "item", uid: str | None = None) -> None:
@@ -313,9 +268,7 @@ class FakeKernel:
     def tell(self, *events: m.Event) -> None:
         """Let events happen: number them, keep them, deliver them."""
         for event in events:
-            self._seq += 1
-            numbered = m.NumberedEvent(self._epoch, self._seq, time.time(), event)
-            self._kept.append(numbered)
+            numbered = self._outbox.add(event)
             if self._listener is not None:
                 # Through the wire's form, as everything that comes from a worker.
                 self._listener.worker_event(m.NumberedEvent.decode(numbered.encode()))
@@ -324,16 +277,16 @@ class FakeKernel:
         """Return the state of the worker."""
         plan = self._plan
         return m.WorkerReport(
-            epoch=self._epoch,
-            seq=self._seq,
+            epoch=self._outbox.epoch,
+            seq=self._outbox.seq,
             pid=0,
             phase=self._phase,
             re_state=self._re_state,
             deferred_pause_requested=self._deferred,
-            job=None if self._job is None else asdict(self._job),
+            job=None if self.main_thread.job is None else asdict(self.main_thread.job),
             paused_item_uid=plan.job.item_uid if plan and self._re_state == "paused" else None,
-            cell=self._cell,
-            held=self._held,
+            cell=self.main_thread.cell,
+            held=self.main_thread.held,
             background_tasks=list(self._background),
             runs=[] if plan is None else [asdict(run) for run in plan.runs.values()],
             lists_generation=self._generation,
@@ -350,13 +303,13 @@ class FakeKernel:
         if not self._is_running:
             raise KernelFailure("There is no worker")
 
-    def _running_plan(self) -> _Plan:
+    def _running_plan(self) -> FakePlan:
         assert self._plan is not None, "no plan is running"
         return self._plan
 
     def _begin(self, job: m.Job) -> None:
         item_uid = getattr(job, "item_uid", None)
-        self._job = m.JobReport(job.uid, _kind(job), item_uid, time.time())
+        self.main_thread.job = m.JobReport(job.uid, job_kind(job), item_uid, time.time())
         self._tell_main_thread()
         if isinstance(job, m.PlanJob):
             self._begin_plan(job)
@@ -364,8 +317,8 @@ class FakeKernel:
             self._continue(job)
 
     def _begin_plan(self, job: m.PlanJob) -> None:
-        self._plan = _Plan(job, job.uid, time.time())
-        self._run_engine("running")
+        self._plan = FakePlan(job)
+        self.set_run_engine("running")
         ending = self.endings.get(job.name)
         if ending is None:
             return
@@ -378,45 +331,29 @@ class FakeKernel:
         plan = self._running_plan()
         plan.job_uid = job.uid
         if job.action == "resume":
-            self._run_engine("running")
+            self.set_run_engine("running")
             return
-        for uid in [uid for uid, run in plan.runs.items() if run.is_open]:
+        for uid in plan.open_runs:
             self.close_run(uid, "success" if job.action == "stop" else "abort")
         self.end_plan(CONTINUED[job.action])
 
-    def _done(self, plan: _Plan, outcome: str, **facts: Any) -> m.JobDone:
-        return m.JobDone(
-            plan.job_uid,
-            "plan" if self._job is None else self._job.kind,
-            outcome,
-            item_uid=plan.job.item_uid,
-            time_start=plan.time_start,
-            time_stop=time.time(),
-            runs=[asdict(run) for run in plan.runs.values()],
-            **facts,
-        )
-
-    def _run_engine(self, state: str | None) -> None:
+    def set_run_engine(self, state: str | None) -> None:
+        """Let the Run Engine be in another state, as a console can bring it about, too."""
         if state != "running":
             self._deferred = False
         self._re_state = state
         self.tell(m.RunEngineChanged(state, self._deferred))
 
     def _free_main_thread(self, *events: m.Event) -> None:
-        if self._job is not None:
-            self._job = None
+        if self.main_thread.job is not None:
+            self.main_thread.job = None
             self._tell_main_thread()
         self.tell(*events)
 
     def _tell_main_thread(self) -> None:
-        job = None if self._job is None else asdict(self._job)
-        busy = job is not None or self._cell is not None
-        self.tell(m.MainThreadChanged(busy, job, self._cell, self._held))
+        self.tell(self.main_thread.change())
 
     # ----------------------------------------------------------------------------- answers
-
-    def _get_status(self, _message: m.GetStatus) -> dict[str, Any]:
-        return asdict(self.report())
 
     def _get_lists(self, _message: m.GetLists) -> dict[str, Any]:
         return {
@@ -425,9 +362,6 @@ class FakeKernel:
             "plans": dict(self.plans),
             "devices": dict(self.devices),
         }
-
-    def _get_metadata(self, _message: m.GetMetadata) -> dict[str, Any]:
-        return {"metadata": self.metadata}
 
     def _pause(self, message: m.Pause) -> dict[str, Any]:
         if self._re_state != "running":
@@ -438,33 +372,25 @@ class FakeKernel:
         return {}
 
     def _hold(self, message: m.Hold) -> dict[str, Any]:
-        self._held = message.on
+        self.main_thread.held = message.on
         self._tell_main_thread()
-        return {"held": self._held, "cell": self._cell}
+        return {"held": self.main_thread.held, "cell": self.main_thread.cell}
 
     def _start_task(self, message: m.StartTask) -> dict[str, Any]:
         job = m.decode(message.job)
         self._background[job.uid] = job
-        self.tell(m.TaskStarted(job.uid, _kind(job), time.time()))
+        self.tell(m.TaskStarted(job.uid, job_kind(job), time.time()))
         return {}
 
 
 _ANSWERS: dict[type, Callable[[FakeKernel, Any], dict[str, Any]]] = {
-    m.GetStatus: FakeKernel._get_status,  # noqa: SLF001 - the table of this room
-    m.GetLists: FakeKernel._get_lists,  # noqa: SLF001
-    m.GetMetadata: FakeKernel._get_metadata,  # noqa: SLF001
+    m.GetStatus: lambda kernel, _: asdict(kernel.report()),
+    m.GetMetadata: lambda kernel, _: {"metadata": kernel.metadata},
+    m.GetLists: FakeKernel._get_lists,  # noqa: SLF001 - the table of this room
     m.Pause: FakeKernel._pause,  # noqa: SLF001
     m.Hold: FakeKernel._hold,  # noqa: SLF001
     m.StartTask: FakeKernel._start_task,  # noqa: SLF001
 }
-
-
-def _kind(job: m.Job) -> str:
-    if isinstance(job, m.PlanJob):
-        return "plan"
-    if isinstance(job, m.ContinueJob):
-        return job.action
-    return "function" if isinstance(job, m.FunctionJob) else "script"
 
 
 def _open_gate() -> asyncio.Event:

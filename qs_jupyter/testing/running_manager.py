@@ -63,8 +63,9 @@ def quiet_settings(**changes: Any) -> Settings:
 class RunningManager:
     """An async context manager around a whole application with a `FakeKernel`.
 
-    At the end it raises when the manager has logged an error with a traceback. ``seen`` lists every status since the start, as a subscriber would have got them. With
-    ``is_restart`` the manager takes itself for one that follows a crashed one.
+    At the end it raises when the manager has logged an error with a traceback. ``seen`` lists
+    every status since the start, as a subscriber would have got them. With ``is_restart`` the
+    manager takes itself for one that follows a crashed one.
     """
 
     def __init__(

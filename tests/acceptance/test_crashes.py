@@ -10,12 +10,20 @@ import time
 import psutil
 import pytest
 
+from qs_jupyter.client.client import Client
+from qs_jupyter.client.connection import NoReply
 from tests.acceptance.running import MakeManager, RunningManager, kill_and_wait, table_rows, uids
-
-pytestmark = pytest.mark.xdist_group("crashes")
 
 BACK_S = 1.0
 FREEZE_S = 6.0
+
+
+@pytest.fixture
+def fresh(make_manager: MakeManager) -> RunningManager:
+    """A manager of its own: one that dies again and again is started later and later."""
+    manager = make_manager().start()
+    manager.open()
+    return manager
 
 
 def begin_plan(manager: RunningManager, *, num: int = 5, delay: float = 0.5) -> tuple[str, int]:
@@ -30,187 +38,215 @@ def begin_plan(manager: RunningManager, *, num: int = 5, delay: float = 0.5) -> 
 # ------------------------------------------------------------------------- the manager is killed
 
 
-def test_a_plan_outlives_the_manager_and_is_archived_once(opened: RunningManager) -> None:
-    uid, position = begin_plan(opened)
-    waiting = [opened.add_count(), opened.add_count(num=2)]
-    opened.do("queue_stop")
-    opened.do("lock", lock_key="k", user="Jane", queue=True)
-    worker = opened.worker_pid
+def test_a_plan_outlives_the_manager_and_is_archived_once(fresh: RunningManager) -> None:
+    uid, position = begin_plan(fresh)
+    waiting = [fresh.add_count(), fresh.add_count(num=2)]
+    fresh.do("queue_stop")
+    fresh.do("lock", lock_key="k", user="Jane", queue=True)
+    worker = fresh.worker_pid
 
-    assert opened.kill_manager() < BACK_S
-    status = opened.until_ready()
+    assert fresh.kill_manager() < BACK_S
+    status = fresh.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
     assert status["queue_stop_pending"] is True
     assert status["lock"] == {"environment": False, "queue": True}
-    assert opened.worker_pid == worker
-    assert uids(opened.queue()) == waiting
-    assert len(opened.do("re_runs")["run_list"]) == 1
+    assert fresh.worker_pid == worker
+    assert uids(fresh.queue()) == waiting
+    assert len(fresh.do("re_runs")["run_list"]) == 1
 
-    status = opened.until_idle()
-    assert uids(opened.queue()) == waiting
-    (entry,) = opened.history()
+    status = fresh.until_idle()
+    assert uids(fresh.queue()) == waiting
+    (entry,) = fresh.history()
     assert entry["item_uid"] == uid
     assert entry["result"]["exit_status"] == "completed"
     assert len(entry["result"]["run_uids"]) == 1
-    opened.do("unlock", lock_key="k")
-    opened.do("queue_start")
-    opened.until(lambda status: status["items_in_history"] == 3)
-    opened.until_idle()
-    assert uids(opened.history()) == [uid, *waiting]
-    rows = table_rows(opened.watch.console[position:])
+    fresh.do("unlock", lock_key="k")
+    fresh.do("queue_start")
+    fresh.until(lambda status: status["items_in_history"] == 3)
+    fresh.until_idle()
+    assert uids(fresh.history()) == [uid, *waiting]
+    rows = table_rows(fresh.watch.console[position:])
     # Text that was written while nobody listened is not lost with the manager that died.
     assert rows[:5] == [1, 2, 3, 4, 5], rows
 
 
-def test_the_queue_goes_on_when_the_manager_is_back(opened: RunningManager) -> None:
-    first, _ = begin_plan(opened)
-    second = opened.add_count(num=2, delay=0.3)
-    assert opened.kill_manager() < BACK_S
-    opened.until(lambda status: status["items_in_history"] == 2)
-    opened.until_idle()
-    assert uids(opened.history()) == [first, second]
-    assert opened.queue() == []
+def test_the_queue_goes_on_when_the_manager_is_back(fresh: RunningManager) -> None:
+    first, _ = begin_plan(fresh)
+    second = fresh.add_count(num=2, delay=0.3)
+    assert fresh.kill_manager() < BACK_S
+    fresh.until(lambda status: status["items_in_history"] == 2)
+    fresh.until_idle()
+    assert uids(fresh.history()) == [first, second]
+    assert fresh.queue() == []
 
 
 def test_a_plan_that_ends_while_the_manager_is_away_is_archived_when_it_is_back(
-    opened: RunningManager,
+    fresh: RunningManager,
 ) -> None:
-    first, _ = begin_plan(opened, num=3, delay=0.3)
-    second = opened.add_count()
+    first, _ = begin_plan(fresh, num=3, delay=0.3)
+    second = fresh.add_count()
     # A stopped manager is replaced after some seconds; by then the plan has long ended.
-    manager = psutil.Process(opened.manager_pid)
+    manager = psutil.Process(fresh.manager_pid)
     manager.suspend()
     _, alive = psutil.wait_procs([manager], timeout=10)
     assert alive == []
-    opened.first_answer()
-    opened.until(lambda status: status["items_in_history"] == 2)
-    opened.until_idle()
-    assert uids(opened.history()) == [first, second]
-    assert {entry["result"]["exit_status"] for entry in opened.history()} == {"completed"}
+    fresh.first_answer()
+    fresh.until(lambda status: status["items_in_history"] == 2)
+    fresh.until_idle()
+    assert uids(fresh.history()) == [first, second]
+    assert {entry["result"]["exit_status"] for entry in fresh.history()} == {"completed"}
     first_end, second_begin = (
-        opened.history()[0]["result"]["time_stop"],
-        opened.history()[1]["result"]["time_start"],
+        fresh.history()[0]["result"]["time_stop"],
+        fresh.history()[1]["result"]["time_start"],
     )
     assert second_begin > first_end
 
 
-def test_autostart_and_mode_outlive_the_manager(opened: RunningManager) -> None:
-    opened.do("queue_mode_set", mode={"ignore_failures": True})
-    opened.do("queue_autostart", enable=True)
-    assert opened.kill_manager() < BACK_S
-    status = opened.until_idle()
+def test_autostart_and_mode_outlive_the_manager(fresh: RunningManager) -> None:
+    fresh.do("queue_mode_set", mode={"ignore_failures": True})
+    fresh.do("queue_autostart", enable=True)
+    assert fresh.kill_manager() < BACK_S
+    status = fresh.until_idle()
     assert status["queue_autostart_enabled"] is True
     assert status["plan_queue_mode"] == {"loop": False, "ignore_failures": True}
-    opened.add_count()
-    opened.until(lambda status: status["items_in_history"] == 1)
-    opened.until_idle()
+    fresh.add_count()
+    fresh.until(lambda status: status["items_in_history"] == 1)
+    fresh.until_idle()
 
 
-def test_a_paused_plan_stays_paused_and_is_resumed(opened: RunningManager) -> None:
-    uid, position = begin_plan(opened, num=3)
-    opened.do("re_pause", option="immediate")
-    opened.until_state("paused")
-    assert opened.kill_manager() < BACK_S
-    status = opened.until_ready()
+def test_a_paused_plan_stays_paused_and_is_resumed(fresh: RunningManager) -> None:
+    uid, position = begin_plan(fresh, num=3)
+    fresh.do("re_pause", option="immediate")
+    fresh.until_state("paused")
+    assert fresh.kill_manager() < BACK_S
+    status = fresh.until_ready()
     assert status["manager_state"] == "paused"
     assert status["re_state"] == "paused"
     assert status["running_item_uid"] == uid
-    opened.do("re_resume")
-    opened.until(lambda status: status["items_in_history"] == 1)
-    opened.until_idle()
-    (entry,) = opened.history()
+    fresh.do("re_resume")
+    fresh.until(lambda status: status["items_in_history"] == 1)
+    fresh.until_idle()
+    (entry,) = fresh.history()
     assert entry["result"]["exit_status"] == "completed"
-    assert table_rows(opened.watch.console[position:])[-2:] == [2, 3]
+    assert table_rows(fresh.watch.console[position:])[-2:] == [2, 3]
 
 
-def test_an_idle_environment_is_found_again(opened: RunningManager) -> None:
-    waiting = [opened.add_count(num=n) for n in (1, 2, 3)]
-    worker = opened.worker_pid
-    plans = opened.status()["plans_allowed_uid"]
-    assert opened.kill_manager() < BACK_S
-    status = opened.until_idle()
+def test_an_idle_environment_is_found_again(fresh: RunningManager) -> None:
+    waiting = [fresh.add_count(num=n) for n in (1, 2, 3)]
+    worker = fresh.worker_pid
+    plans = fresh.status()["plans_allowed_uid"]
+    assert fresh.kill_manager() < BACK_S
+    status = fresh.until_idle()
     assert status["worker_environment_exists"] is True
     assert status["re_state"] == "idle"
     assert status["plans_allowed_uid"] != plans
-    assert opened.worker_pid == worker
-    assert uids(opened.queue()) == waiting
-    opened.do("queue_start")
-    opened.until(lambda status: status["items_in_history"] == 3)
-    opened.until_idle()
+    assert fresh.worker_pid == worker
+    assert uids(fresh.queue()) == waiting
+    fresh.do("queue_start")
+    fresh.until(lambda status: status["items_in_history"] == 3)
+    fresh.until_idle()
 
 
-def test_a_foreground_task_goes_on_and_delivers_its_result(opened: RunningManager) -> None:
+def test_a_foreground_task_goes_on_and_delivers_its_result(fresh: RunningManager) -> None:
     item = {"item_type": "function", "name": "function_sleep", "args": [2.5]}
-    reply = opened.do("function_execute", item=item, user="a test", user_group="primary")
+    reply = fresh.do("function_execute", item=item, user="a test", user_group="primary")
     task = reply["task_uid"]
-    opened.until(lambda status: status["worker_environment_state"] == "executing_task")
-    assert opened.kill_manager() < BACK_S
-    status = opened.until_ready()
+    fresh.until(lambda status: status["worker_environment_state"] == "executing_task")
+    assert fresh.kill_manager() < BACK_S
+    status = fresh.until_ready()
     assert status["manager_state"] == "executing_task"
-    refused = opened.ask("queue_start")
+    refused = fresh.ask("queue_start")
     assert refused["success"] is False
-    opened.until_idle()
-    reply = opened.do("task_result", task_uid=task)
+    fresh.until_idle()
+    reply = fresh.do("task_result", task_uid=task)
     assert reply["status"] == "completed"
     assert reply["result"]["return_value"] == {"success": True, "time": 2.5}
-    assert opened.history() == []
+    assert fresh.history() == []
 
 
-def test_a_manager_that_is_killed_while_the_environment_opens_finds_it_opened(
-    closed: RunningManager,
+def test_a_manager_that_is_killed_while_the_environment_opens_leaves_nothing_behind(
+    make_manager: MakeManager,
 ) -> None:
-    closed.do("environment_open")
-    closed.until(lambda status: status["worker_environment_state"] == "initializing")
-    closed.kill_manager()
-    status = closed.until_idle()
+    manager = make_manager().start()
+    manager.do("environment_open")
+    manager.until(lambda status: status["worker_environment_state"] == "initializing")
+    manager.kill_manager()
+    status = manager.until_idle()
     if not status["worker_environment_exists"]:
-        # The kernel had not got as far as to be found again; nothing of it may be left.
-        assert len(closed.home.processes()) == 2
-    closed.open()
+        # The kernel had not got as far as to be found again; then it may not stay either.
+        assert len(manager.home.processes()) == 2
+    manager.open()
+    assert len(manager.home.processes()) == 3
 
 
-def test_every_acknowledged_edit_is_there_after_a_kill(opened: RunningManager) -> None:
+def test_a_plan_that_starts_with_the_opening_outlives_the_manager(
+    make_manager: MakeManager,
+) -> None:
+    manager = make_manager().start()
+    uid = manager.add_count(num=3, delay=0.7)
+    manager.do("queue_autostart", enable=True)
+    begun = manager.status()
+    manager.do("environment_open")
+    manager.until(lambda status: status["re_state"] == "running", since=begun)
+    assert manager.kill_manager() < BACK_S
+    status = manager.until_ready()
+    assert status["manager_state"] == "executing_queue"
+    assert status["running_item_uid"] == uid
+    manager.until(lambda status: status["items_in_history"] == 1)
+    manager.until_idle()
+    assert uids(manager.history()) == [uid]
+    assert manager.history()[0]["result"]["exit_status"] == "completed"
+
+
+def test_every_acknowledged_edit_is_there_after_a_kill(make_manager: MakeManager) -> None:
+    manager = make_manager().start()
     acknowledged: list[str] = []
     enough = threading.Event()
-    manager_pid = opened.manager_pid
+    pid = manager.manager_pid
 
     def kill() -> None:
         enough.wait(20)
-        os.kill(manager_pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
-    try:
-        for number in range(400):
-            if number == 100:
-                enough.set()
-            acknowledged.append(add(opened, client))
-    except Exception as error:  # noqa: BLE001 - whichever way the connection breaks
-        assert "no reply" in str(error)
-    finally:
-        killer.join()
-    opened.first_answer()
-    opened.until_idle()
-    stored = uids(opened.queue())
-    assert len(acknowledged) >= 100
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
+    params = {"item": item, "user": "a test", "user_group": "primary"}
+    with Client(manager.home.control, timeout_s=1) as client:
+        try:
+            for number in range(5000):
+                if number == 100:
+                    enough.set()
+                reply = client.request("queue_item_add", **params)
+                acknowledged.append(reply["item"]["item_uid"])
+        except NoReply:
+            # The request that was on its way when the process died.
+            pass
+        finally:
+            enough.set()
+            killer.join()
+    manager.first_answer()
+    manager.until_idle()
+    stored = uids(manager.queue())
+    assert 100 <= len(acknowledged) < 5000
     # One more may be there: stored, but its reply was lost with the process.
     assert stored[: len(acknowledged)] == acknowledged
     assert len(stored) <= len(acknowledged) + 1
 
 
-def test_manager_kill_is_over_within_six_seconds(opened: RunningManager) -> None:
-    uid, _ = begin_plan(opened, num=8, delay=1)
+def test_manager_kill_is_over_within_six_seconds(fresh: RunningManager) -> None:
+    uid, _ = begin_plan(fresh, num=8, delay=0.9)
     begun = time.monotonic()
-    answer = opened.qserver("manager", "kill", "test")
+    answer = fresh.qserver("manager", "kill", "test")
     assert answer.code == 3
-    opened.first_answer()
+    fresh.first_answer()
     assert time.monotonic() - begun < FREEZE_S + 1
-    status = opened.until_ready()
+    status = fresh.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
-    opened.until_idle()
-    assert uids(opened.history()) == [uid]
+    fresh.until_idle()
+    assert uids(fresh.history()) == [uid]
 
 
 # ------------------------------------------------------------------------ the launcher is killed
@@ -246,39 +282,34 @@ def test_without_a_launcher_the_ports_are_free_and_the_next_service_takes_over(
 
 
 def test_a_killed_worker_is_noticed_at_once_and_its_plan_comes_back(
-    opened: RunningManager,
+    fresh: RunningManager,
 ) -> None:
-    # How a process ended is known of own children only, and so not of a worker found again.
-    opened.do("environment_destroy")
-    opened.until(lambda status: not status["worker_environment_exists"])
-    opened.until_idle()
-    opened.open()
-    uid, _ = begin_plan(opened)
-    later = opened.add_count()
-    worker = opened.worker_pid
-    begun = opened.status()
+    uid, _ = begin_plan(fresh)
+    later = fresh.add_count()
+    worker = fresh.worker_pid
+    begun = fresh.status()
     moment = time.monotonic()
     os.kill(worker, signal.SIGKILL)
-    opened.until(lambda status: not status["worker_environment_exists"], since=begun)
+    fresh.until(lambda status: not status["worker_environment_exists"], since=begun)
     assert time.monotonic() - moment < 1
-    status = opened.until_idle()
+    status = fresh.until_idle()
     assert status["worker_environment_state"] == "closed"
     assert status["re_state"] is None
-    (entry,) = opened.history()
+    (entry,) = fresh.history()
     assert entry["item_uid"] == uid
     assert entry["result"]["exit_status"] == "failed"
     assert "SIGKILL" in entry["result"]["msg"]
     assert len(entry["result"]["run_uids"]) == 1
-    front, back = opened.queue()
+    front, back = fresh.queue()
     assert front["item_uid"] not in (uid, later)
     assert front["result"]["exit_status"] == "failed"
     assert back["item_uid"] == later
 
-    opened.open()
-    opened.do("queue_start")
-    opened.until(lambda status: status["items_in_history"] == 3)
-    opened.until_idle()
-    assert [entry["result"]["exit_status"] for entry in opened.history()] == [
+    fresh.open()
+    fresh.do("queue_start")
+    fresh.until(lambda status: status["items_in_history"] == 3)
+    fresh.until_idle()
+    assert [entry["result"]["exit_status"] for entry in fresh.history()] == [
         "failed",
         "completed",
         "completed",
@@ -291,45 +322,45 @@ def test_a_killed_worker_is_noticed_at_once_and_its_plan_comes_back(
     ids=["os._exit", "segmentation fault"],
 )
 def test_a_plan_that_ends_the_worker_is_archived_with_the_cause(
-    opened: RunningManager, source: str, cause: str
+    fresh: RunningManager, source: str, cause: str
 ) -> None:
     script = f"def deadly():\n    yield from bps.null()\n    {source}\n"
-    opened.do("script_upload", script=script)
-    opened.until_idle()
+    fresh.do("script_upload", script=script)
+    fresh.until_idle()
     item = {"item_type": "plan", "name": "deadly"}
-    opened.do("queue_item_add", item=item, user="a test", user_group="primary")
-    opened.do("queue_start")
-    opened.until(lambda status: not status["worker_environment_exists"])
-    opened.until_idle()
-    (entry,) = opened.history()
+    fresh.do("queue_item_add", item=item, user="a test", user_group="primary")
+    fresh.do("queue_start")
+    fresh.until(lambda status: not status["worker_environment_exists"])
+    fresh.until_idle()
+    (entry,) = fresh.history()
     assert entry["result"]["exit_status"] == "failed"
     assert cause in entry["result"]["msg"]
-    assert opened.status()["items_in_queue"] == 1
+    assert fresh.status()["items_in_queue"] == 1
 
 
-def test_a_worker_that_is_killed_while_idle_is_noticed_too(opened: RunningManager) -> None:
-    waiting = opened.add_count()
-    os.kill(opened.worker_pid, signal.SIGKILL)
-    opened.until(lambda status: not status["worker_environment_exists"])
-    opened.until_idle()
-    assert opened.history() == []
-    assert uids(opened.queue()) == [waiting]
-    opened.open()
+def test_a_worker_that_is_killed_while_idle_is_noticed_too(fresh: RunningManager) -> None:
+    waiting = fresh.add_count()
+    os.kill(fresh.worker_pid, signal.SIGKILL)
+    fresh.until(lambda status: not status["worker_environment_exists"])
+    fresh.until_idle()
+    assert fresh.history() == []
+    assert uids(fresh.queue()) == [waiting]
+    fresh.open()
 
 
 def test_a_worker_that_dies_while_the_manager_is_away_is_noticed_by_the_next(
-    opened: RunningManager,
+    fresh: RunningManager,
 ) -> None:
-    uid, _ = begin_plan(opened)
-    worker = opened.worker_pid
-    kill_and_wait(opened.manager_pid)
+    uid, _ = begin_plan(fresh)
+    worker = fresh.worker_pid
+    kill_and_wait(fresh.manager_pid)
     os.kill(worker, signal.SIGKILL)
-    opened.first_answer()
-    status = opened.until_idle()
+    fresh.first_answer()
+    status = fresh.until_idle()
     assert status["worker_environment_exists"] is False
-    (entry,) = opened.history()
+    (entry,) = fresh.history()
     assert entry["item_uid"] == uid
     # What became of it, nobody can tell; it is neither lost nor run again by itself.
     assert entry["result"]["exit_status"] == "unknown"
-    assert opened.queue() == []
-    opened.open()
+    assert fresh.queue() == []
+    fresh.open()

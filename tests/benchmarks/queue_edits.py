@@ -14,6 +14,7 @@ from qs_jupyter.model.history import finished_entry
 from qs_jupyter.model.item import Item
 from qs_jupyter.store.sqlite import SqliteBackend
 from qs_jupyter.store.store import StoredState
+from tests.benchmarks.answering import while_watched
 from tests.benchmarks.measuring import Measurement, benchmark, ms, times
 from tests.benchmarks.service import Service, request
 
@@ -90,6 +91,32 @@ def _edits(service: Service, size: int) -> Iterator[Measurement]:
         taken += times(lambda: _checked(service, middle), 1)
         _checked(service, ADD)
     yield ms(f"remove, {size} items", taken, aim=1)
+
+
+@benchmark
+def neighbours() -> Iterator[Measurement]:
+    """Ask for the status while another client keeps the manager busy."""
+    with Service(startup=False) as service:
+        service.open()
+        batch = request("queue_item_add_batch", items=[COUNT] * BATCH, **OWNER)
+        with while_watched(service.address) as delays:
+            for _ in range(50):
+                _checked(service, batch)
+        yield from _delays("batches of 1 000 items are added", delays)
+        with while_watched(service.address) as delays:
+            for _ in range(50):
+                service.client.raw(request("queue_get"))
+        yield from _delays("50 000 items are read", delays)
+        with while_watched(service.address) as delays:
+            for _ in range(2000):
+                _checked(service, ADD)
+        yield from _delays("items are added one by one", delays)
+
+
+def _delays(what: str, delays: list[float]) -> Iterator[Measurement]:
+    yield ms(f"status, while {what}", delays, aim=1)
+    worst = sorted(delays)[-max(1, len(delays) // 100) :]
+    yield ms(f"status, while {what}: the slowest hundredth", worst, aim=15)
 
 
 @benchmark

@@ -12,8 +12,9 @@ from qs_jupyter.errors import Refusal
 from qs_jupyter.model import commands as cmd
 from qs_jupyter.model import events as ev
 from qs_jupyter.model.item import Item
-from qs_jupyter.model.machine import decide, may_start, requeue_place, table
+from qs_jupyter.model.machine import decide, requeue_place, table
 from qs_jupyter.model.queue_mode import QueueMode
+from qs_jupyter.model.starting import may_start
 from qs_jupyter.model.state import (
     Environment,
     MainThread,

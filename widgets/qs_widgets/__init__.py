@@ -1,1 +1,1 @@
-"""Notebook panels of the queue server."""
+"""Panels for notebooks: the queue, the running plan, the console and the rest, live."""

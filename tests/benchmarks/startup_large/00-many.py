@@ -2,9 +2,9 @@
 
 import typing
 
-import bluesky.plan_stubs as bps
+import bluesky.plan_stubs as bps  # noqa: F401 - the plans use it
 from bluesky import RunEngine
-from bluesky.protocols import Readable
+from bluesky.protocols import Readable  # noqa: F401 - the plans use it
 from ophyd import Component, Device, Signal
 
 RE = RunEngine({})

@@ -80,16 +80,16 @@ def runs():
     return [item["result"]["exit_status"] for item in RM.history_get()["items"]]
 
 
-def start_long_plan(number_of_documents=True):
+def start_long_plan():
     """Start a long plan, and wait until its run is open."""
     RM.item_add(LONG)
+    before = state()["run_list_uid"]
     RM.queue_start()
     RM.wait_for_condition(
-        lambda status: status["re_state"] == "running" and status["running_item_uid"],
+        lambda status: status["re_state"] == "running" and status["run_list_uid"] != before,
         timeout=PLAN_LIMIT_S,
     )
-    if number_of_documents:
-        RM.wait_for_condition(lambda _: RM.re_runs()["run_list"], timeout=PLAN_LIMIT_S)
+    equal(len(RM.re_runs()["run_list"]), 1)
 
 
 def pause():
@@ -299,7 +299,7 @@ def a_plan_is_paused_resumed_and_stopped():
     equal(RM.re_runs("closed")["run_list"], [])
     run = RM.re_runs("active", reload=True)["run_list"][0]
     equal((run["is_open"], run["exit_status"]), (True, None))
-    contains(refused(RM.queue_start)["msg"], "already running")
+    contains(refused(RM.queue_start)["msg"], "RE Manager is busy")
     pause()
     equal(RM.re_runs()["run_list"][0]["uid"], run["uid"])
     RM.re_resume()
@@ -338,7 +338,7 @@ def a_deferred_pause_is_taken_at_the_next_checkpoint():
 def the_queue_stops_after_the_current_plan():
     empty()
     contains(refused(RM.queue_stop)["msg"], "Queue is not running")
-    start_long_plan(number_of_documents=False)
+    start_long_plan()
     RM.queue_stop()
     equal(state()["queue_stop_pending"], True)
     RM.queue_stop_cancel()
@@ -419,10 +419,10 @@ def several_tasks_are_waited_for_at_once():
     ]
     done = RM.wait_for_completed_task(started, timeout=PLAN_LIMIT_S)
     equal(set(done.values()), {"completed"})
-    RM.wait_for_condition(
-        lambda _: set(RM.task_status(started)["status"].values()) == {"completed"},
-        timeout=PLAN_LIMIT_S,
-    )
+    while len(done) < len(started):
+        waiting = [uid for uid in started if uid not in done]
+        done |= RM.wait_for_completed_task(waiting, timeout=PLAN_LIMIT_S)
+    equal(set(RM.task_status(started)["status"].values()), {"completed"})
     equal(RM.task_status(["nowhere"])["status"], {"nowhere": "not_found"})
     equal(RM.task_result("nowhere")["status"], "not_found")
 
@@ -569,7 +569,7 @@ def the_environment_is_closed_and_destroyed():
     RM.environment_open()
     RM.wait_for_idle(timeout=OPEN_LIMIT_S)
     empty()
-    start_long_plan(number_of_documents=False)
+    start_long_plan()
     RM.environment_destroy()
     idle()
     equal(state()["worker_environment_exists"], False)

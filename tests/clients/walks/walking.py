@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
-PLAN_LIMIT_S = 60
+PLAN_LIMIT_S = 30
 OPEN_LIMIT_S = 90
 
 

@@ -96,12 +96,16 @@ class Recorder:
         self.events: list[NumberedEvent] = []
         self.texts: list[ConsoleText] = []
         self.deaths: list[str] = []
+        self.documents: list[tuple[str | None, list[dict[str, Any]]]] = []
         self.story: list[Any] = []  # events and texts in the order of their arrival
         self._changed = asyncio.Event()
 
     def worker_event(self, event: NumberedEvent) -> None:
         self.events.append(event)
         self._tell(event.event)
+
+    def worker_documents(self, item_uid: str | None, documents: list[dict[str, Any]]) -> None:
+        self.documents.append((item_uid, documents))
 
     def worker_text(self, text: ConsoleText) -> None:
         self.texts.append(text)

@@ -52,6 +52,9 @@ class Listener:
         if getattr(event.event, "state", None) == "running":
             self.runs.set()
 
+    def worker_documents(self, item_uid, documents):
+        pass
+
     def worker_text(self, text):
         pass
 

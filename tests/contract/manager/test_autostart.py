@@ -74,7 +74,11 @@ async def test_a_cell_that_came_first_delays_the_queue_and_loses_nothing(
     opened: RunningManager,
 ) -> None:
     let_plans_end(opened)
-    opened.kernel._cell = {"session": "console", "user": "Mia", "since": 0.0}  # not told yet
+    opened.kernel.main_thread.cell = {
+        "session": "console",
+        "user": "Mia",
+        "since": 0.0,
+    }  # not told yet
     await ok(opened, "queue_autostart", enable=True)
     await add(opened, plan(1))
     await opened.until(lambda _: opened.manager.story()[-1].startswith("SubmissionRefused"))

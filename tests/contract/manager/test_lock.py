@@ -36,7 +36,7 @@ def block(info: dict[str, Any], *, environment: bool, queue: bool, emergency: st
         f"Environment is locked: {environment}\n"
         f"Queue is locked:       {queue}\n"
         f"Emergency lock key:    {emergency}\n"
-        "Note:                  sample change"
+        "Note: sample change"
     )
 
 

@@ -14,7 +14,7 @@ import zmq.asyncio
 
 from qs_jupyter.client.async_client import AsyncClient
 from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager, quiet_settings
-from tests.contract.manager.words import add, let_plans_end, ok, plan
+from tests.contract.manager.words import add, ok, plan
 
 
 @pytest.fixture
@@ -107,10 +107,10 @@ async def test_status_and_console_are_published_in_their_order(
             return topic.decode(), json.loads(frame)["msg"]
 
         await message()  # the subscription has arrived
-        let_plans_end(running, runs=1)
         await running.open()
         await add(running, plan(1))
         await ok(running, "queue_start")
+        running.kernel.end_plan()
         await running.until(items_in_history=1, manager_state="idle")
         running.kernel.print("the last words\n")
         states, text = [], ""

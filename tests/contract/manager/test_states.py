@@ -356,7 +356,7 @@ async def test_a_kernel_taken_in_the_last_moment_refuses_and_loses_nothing(
 ) -> None:
     (uid,) = await add(opened, plan(1))
     kernel = opened.kernel
-    kernel._cell = {"session": "console", "user": "Mia", "since": 0.0}  # not told yet
+    kernel.main_thread.cell = {"session": "console", "user": "Mia", "since": 0.0}  # not told yet
     assert (await refused(opened, "queue_start")).startswith("Failed to capture IPython kernel: ")
     assert opened.status()[STATE] == "idle"
     (item,) = await queue(opened)

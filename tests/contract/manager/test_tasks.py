@@ -120,9 +120,9 @@ async def test_a_foreground_task_needs_an_idle_manager_and_a_free_kernel(
     assert (await refused(closed, method, **params)).startswith(
         "Error: Failed to start the task: IPython kernel (RE Worker) is busy."
     )
-    closed.kernel._cell, cell = None, closed.kernel._cell
+    closed.kernel.main_thread.cell, cell = None, closed.kernel.main_thread.cell
     closed.kernel.end_cell()
-    closed.kernel._cell = cell  # a cell that is not told yet
+    closed.kernel.main_thread.cell = cell  # a cell that is not told yet
     text = await refused(closed, method, **params)
     assert text.startswith("Error: Failed to start the task: Failed to capture IPython kernel")
     assert closed.status()["manager_state"] == "idle"

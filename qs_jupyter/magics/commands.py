@@ -1,0 +1,290 @@
+"""The commands that notebooks have and the API has not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.api import table
+from qs_jupyter.errors import did_you_mean
+from qs_jupyter.magics import help_texts
+from qs_jupyter.magics.display import Badge, Note, View
+from qs_jupyter.magics.failures import MagicFailure
+from qs_jupyter.magics.following import follow, latest_lines
+from qs_jupyter.magics.grammar import gathered
+from qs_jupyter.magics.launching import launch
+from qs_jupyter.magics.queue_files import read_items, write_items
+from qs_jupyter.magics.selection import chosen, past_items, queued_items
+from qs_jupyter.magics.session import listens
+from qs_jupyter.magics.targets import goal_of
+
+if TYPE_CHECKING:
+    from qs_jupyter.magics.performer import Performer
+
+Params = Mapping[str, Any]
+Act = Callable[["Performer", Params], Any]
+
+# What belongs to a finished or queued item and not to a copy of it.
+_NOT_COPIED = ("item_uid", "result", "properties", "user", "user_group")
+
+
+# ------------------------------------------------------------------------- manager and speaker
+
+
+def connect(performer: Performer, params: Params) -> Note:
+    """Talk to the manager at an address from now on."""
+    session = performer.session
+    before = session.change(**({"address": params["address"]} if "address" in params else {}))
+    try:
+        session.request("ping")
+    except MagicFailure:
+        session.restore(before)
+        raise
+    return whoami(performer, params)
+
+
+def disconnect(performer: Performer, _params: Params) -> Note:
+    """Stop following."""
+    performer.session.close()
+    return Note(View("No manager is followed any more"))
+
+
+def whoami(performer: Performer, _params: Params) -> Note:
+    """Show manager, user and key."""
+    session = performer.session
+    address = session.address
+    key = "kept" if session.keys.holds(address) else "none kept"
+    facts = {
+        "address": address,
+        "link": str(session.hub.link),
+        "user": session.user,
+        "user_group": session.user_group,
+    }
+    badges = [
+        Badge("manager", address, "good" if facts["link"] == "connected" else "plain"),
+        Badge("user", session.user),
+        Badge("group", session.user_group),
+        Badge("lock key", key),
+    ]
+    return Note(View("", badges, texts=["The user is a label on items; nobody checks it."]), **facts)
+
+
+def speak_as(performer: Performer, params: Params) -> Note:
+    """Set user and group."""
+    user, _, group = params["who"].partition("/")
+    given = {name: value for name, value in (("user", user), ("user_group", group)) if value}
+    performer.session.change(**given)
+    return whoami(performer, params)
+
+
+def key(performer: Performer, params: Params) -> Note:
+    """Ask for a key and keep it, or forget it."""
+    session = performer.session
+    address = session.address
+    if params.get("action") == "forget":
+        had = session.keys.forget(address)
+        return Note(View("The lock key is forgotten" if had else "No lock key was kept"))
+    typed = session.keys.prompt()
+    # Refused when the manager is locked with another key.
+    session.request("lock_info", key=typed)
+    session.keys.keep(address, typed)
+    return Note(View("The lock key is kept by this kernel until 'unlock' or 'key forget'"))
+
+
+# ---------------------------------------------------------------------------- looking, waiting
+
+
+def panel(performer: Performer, params: Params) -> Any:
+    """Open the panel."""
+    try:
+        from qs_widgets.panel import open_panel  # noqa: PLC0415 - an extra, and heavy
+    except ImportError as error:
+        raise MagicFailure(
+            f"the panel needs packages that are not installed ({error}): pip install "
+            "'qs-jupyter[widgets]'"
+        ) from error
+    options = {"right": True} if params.get("right") else {}
+    sections = gathered(params, "sections")
+    return open_panel(performer.session.hub, *sections, **options)
+
+
+def follow_console(performer: Performer, params: Params) -> None:
+    """Show console output."""
+    hub = performer.session.hub
+    if "lines" in params:
+        sys.stdout.write(latest_lines(performer.session.request, params["lines"]))
+        return
+    performer.session.request("ping")
+    follow(hub)
+
+
+def wait_for(performer: Performer, params: Params) -> Any:
+    """Wait until something is reached."""
+    session = performer.session
+    session.request("ping")
+    goal, method = goal_of(session, params)
+    result = performer.wait(goal)
+    if params.get("target") == "task":
+        result = session.request("task_result", {"task_uid": result["task_uid"]})
+    return performer.reply(method, result)
+
+
+# --------------------------------------------------------------------------------------- queue
+
+
+def queue_duplicate(performer: Performer, params: Params) -> Any:
+    """Add a copy of a queued item."""
+    source = chosen(params.get("source", {}), queued_items(performer.session.request))
+    return _add_copy(performer, source, _place(params) or {"after_uid": source["item_uid"]})
+
+
+def history_rerun(performer: Performer, params: Params) -> Any:
+    """Add a copy of a finished item."""
+    past = past_items(performer.session.request)
+    source = chosen(params.get("past", {}), past, last=True)
+    return _add_copy(performer, source, _place(params))
+
+
+def _place(params: Params) -> dict[str, Any]:
+    return {name: params[name] for name in ("pos", "before_uid", "after_uid") if name in params}
+
+
+def _add_copy(performer: Performer, source: Params, place: Params) -> Any:
+    item = {name: value for name, value in source.items() if name not in _NOT_COPIED}
+    return performer.request("queue_item_add", {"item": item, **place})
+
+
+def queue_edit(performer: Performer, params: Params) -> Any:
+    """Change arguments of a queued plan."""
+    item = dict(chosen(params["source"], queued_items(performer.session.request)))
+    known = performer.session.known_names()
+    description = known.plans.get(item.get("name"), {})
+    args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
+    positions = _positions(description)
+    for name, text in params["changes"].items():
+        value = performer.value(text, known)
+        if positions.get(name, len(args)) < len(args):
+            args[positions[name]] = value
+        else:
+            _check_parameter(name, description, str(item.get("name")))
+            kwargs[name] = value
+    changed = {key: value for key, value in item.items() if key not in ("args", "kwargs")}
+    changed |= {name: value for name, value in (("args", args), ("kwargs", kwargs)) if value}
+    return performer.request("queue_item_update", {"item": changed})
+
+
+def _positions(description: Params) -> dict[str, int]:
+    kinds = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
+    named = [p for p in description.get("parameters") or [] if p["kind"]["name"] in kinds]
+    return {parameter["name"]: index for index, parameter in enumerate(named)}
+
+
+def _check_parameter(name: str, description: Params, plan: str) -> None:
+    parameters = description.get("parameters") or []
+    names = [parameter["name"] for parameter in parameters]
+    is_open = any(parameter["kind"]["name"] == "VAR_KEYWORD" for parameter in parameters)
+    if names and name not in names and not is_open:
+        raise MagicFailure(f"{plan} has no parameter {name!r}{did_you_mean(name, names)}")
+
+
+def queue_load(performer: Performer, params: Params) -> Any:
+    """Add the plans of a file."""
+    return performer.add_items(read_items(params["file"]), _place(params))
+
+
+def queue_save(performer: Performer, params: Params) -> Note:
+    """Write the queue to a file."""
+    items = [
+        {name: value for name, value in item.items() if name not in _NOT_COPIED}
+        for item in queued_items(performer.session.request)
+    ]
+    write_items(params["file"], items)
+    return Note(View(f"Wrote {len(items)} items to {params['file']}"), items=len(items))
+
+
+# ------------------------------------------------------------------------------- worker, rest
+
+
+def attach(performer: Performer, _params: Params) -> Note | None:
+    """Attach a console, or tell how."""
+    session = performer.session
+    config = session.request("config_get")["config"]
+    if not config.get("ip_connect_info"):
+        raise MagicFailure("the worker kernel does not run: open the environment first")
+    words = ["qserver-console", "-a", session.address]
+    if performer.is_terminal and sys.stdin.isatty():
+        subprocess.run([sys.executable, "-m", "qs_jupyter", *words], check=False)
+        return None
+    text = f"Type in a terminal (here: a new one of JupyterLab):\n\n    {' '.join(words)}"
+    return Note(View("", texts=[text]), command=" ".join(words))
+
+
+def launch_manager(performer: Performer, params: Params) -> Note:
+    """Start a manager unless one answers."""
+    session = performer.session
+    options = list(params.get("options", ()))
+    if not options and listens(session.address):
+        session.request("ping")
+        return Note(View(f"A manager runs already at {session.address}"), started=False)
+    pid, address, log = launch(session.hub.connection, options)
+    session.change(address=address)
+    view = View(
+        f"Started a manager, process {pid}, at {address}",
+        texts=[f"It goes on when the notebook ends. Stop it: %qserver manager stop\nLog: {log}"],
+    )
+    return Note(view, started=True, pid=pid, address=address, log=str(log))
+
+
+def explain(performer: Performer, params: Params) -> Note:
+    """Explain a command or a plan."""
+    topic = gathered(params, "topic")
+    plans = performer.session.names.at_hand().plans if topic else {}
+    text = help_texts.about(topic, plans)
+    return Note(View("", texts=[text]), text=text)
+
+
+def call(performer: Performer, params: Params) -> Any:
+    """Call any API method."""
+    from qs_jupyter.api.phrase_slots import parse_map  # noqa: PLC0415 - this command only
+
+    method = checked_method(params["method"])
+    given = parse_map(params["map"], "MAP") if "map" in params else {}
+    return performer.request(method, given)
+
+
+def checked_method(method: str) -> str:
+    """Return the name of an API method.
+
+    Raises
+    ------
+    MagicFailure
+        There is no such method.
+    """
+    known = table.load()
+    if method not in known:
+        raise MagicFailure(f"there is no API method {method!r}{did_you_mean(method, known)}")
+    return method
+
+
+ACTS: dict[str, Act] = {
+    "connect": connect,
+    "disconnect": disconnect,
+    "whoami": whoami,
+    "speak_as": speak_as,
+    "key": key,
+    "panel": panel,
+    "follow": follow_console,
+    "wait": wait_for,
+    "queue_duplicate": queue_duplicate,
+    "queue_edit": queue_edit,
+    "queue_load": queue_load,
+    "queue_save": queue_save,
+    "history_rerun": history_rerun,
+    "attach": attach,
+    "launch": launch_manager,
+    "help": explain,
+    "call": call,
+}
+

@@ -1,0 +1,75 @@
+"""Failures as one red line; the cell counts as failed, so "Run all" stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qs_jupyter.client.connection import RequestRefused
+from qs_jupyter.errors import QueueServerError
+
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+LONGEST_LINE = 400
+
+
+def one_line(text: str) -> str:
+    """Return a text of several lines as one, not too long."""
+    line = "; ".join(" ".join(part.split()) for part in text.splitlines() if part.strip())
+    line = line.replace(":; ", ": ")
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
+
+
+class MagicFailure(QueueServerError):
+    """Something that a person typed could not be done; shown without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows instead of a traceback."""
+        return [red_line(str(self))]
+
+
+class RequestRejected(RequestRefused, MagicFailure):
+    """The manager refused the request; ``reply`` is its whole answer."""
+
+    def __init__(self, method: str, reply: Mapping[str, Any]) -> None:
+        RequestRefused.__init__(self, method, reply)
+        if not str(self):
+            self.args = (f"the manager refused {method} without saying why",)
+
+
+class NoManager(MagicFailure):
+    """Nobody listens at the address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"no manager at {address} (start one: %qserver launch; another address: "
+            "%qserver connect ADDR)"
+        )
+
+
+class NoAnswer(MagicFailure):
+    """Somebody listens at the address, and does not answer in time."""
+
+    def __init__(self, address: str, timeout_s: float, *, is_sure: bool = True) -> None:
+        found = "is there but" if is_sure else "perhaps:"
+        reason = (
+            "it is busy, or encoding or public key differ"
+            if is_sure
+            else "it does not run, is busy, or address, encoding or public key differ"
+        )
+        super().__init__(
+            f"the manager at {address} {found} gave no answer within {timeout_s:g} s ({reason}; "
+            "wait longer: -t SECONDS)"
+        )
+
+
+class PlanEndedBadly(MagicFailure):
+    """The plan that was waited for did not complete; ``item`` is its entry in the history."""
+
+    def __init__(self, text: str, item: Mapping[str, Any]) -> None:
+        super().__init__(text)
+        self.item = dict(item)
+
+
+def red_line(text: str) -> str:
+    """Return the line that tells of a failure."""
+    return f"{_RED}qserver: {one_line(text)}{_PLAIN}"

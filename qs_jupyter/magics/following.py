@@ -1,0 +1,39 @@
+"""Console output of manager and worker, in the cell that asked for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qs_jupyter.client.hub import Hub
+
+Request = Callable[..., Mapping[str, Any]]
+
+
+def follow(hub: Hub) -> None:
+    """Write console output as it comes, until the wait is interrupted."""
+    with hub.lock:
+        seen = _newest(hub)
+    try:
+        while True:
+            hub.wait(lambda mirror: bool(mirror.console) and mirror.console[-1]["seq"] > seen)
+            with hub.lock:
+                pieces = [piece for piece in hub.mirror.console if piece["seq"] > seen]
+                seen = _newest(hub)
+            sys.stdout.write("".join(piece["text"] for piece in pieces))
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stdout.write("\nNo longer followed; the manager goes on.\n")
+
+
+def latest_lines(request: Request, number: int) -> str:
+    """Return the latest lines that the manager still has."""
+    events = request("events_get", {"since": 0})["events"]
+    text = "".join(event["text"] for event in events if event.get("kind") == "console")
+    return "".join(text.splitlines(keepends=True)[-number:] if number else [])
+
+
+def _newest(hub: Hub) -> int:
+    console = hub.mirror.console
+    return int(console[-1]["seq"]) if console else 0

@@ -1,0 +1,129 @@
+"""Which items are meant: whole UIDs, their beginnings, names of plans, ranges.
+
+The manager knows only whole UIDs and positions. What people type instead is looked up in the
+queue, the running item and the history before the request is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from qs_jupyter.magics.failures import MagicFailure
+from qs_jupyter.magics.plain import call_text
+from qs_jupyter.magics.python_items import suggestion
+from qs_jupyter.magics.views import short_uid
+
+WHOLE_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+RANGE = re.compile(r"(-?\d*):(-?\d*)")
+SHORTEST = 4
+
+# Parameters that name an item of the queue, by method; others are left alone.
+_QUEUE_UIDS = ("uid", "before_uid", "after_uid")
+
+Item = Mapping[str, Any]
+Request = Callable[[str], Mapping[str, Any]]
+Called = tuple[str, dict[str, Any]]
+
+
+def resolved(method: str, params: Mapping[str, Any], request: Request) -> Called:
+    """Return the request with whole UIDs; a range turns it into the request of a batch.
+
+    Raises
+    ------
+    MagicFailure
+        A word names no item, or several.
+    """
+    params = dict(params)
+    if RANGE.fullmatch(str(params.get("uid", ""))):
+        method, params = _batch(method, params, request)
+    for name in _QUEUE_UIDS:
+        if _is_short(params.get(name)):
+            params[name] = find(params[name], _queue_items(request))["item_uid"]
+    item = params.get("item")
+    if isinstance(item, Mapping) and _is_short(item.get("item_uid")):
+        found = find(item["item_uid"], _queue_items(request))
+        params["item"] = {**item, "item_uid": found["item_uid"]}
+    if method == "history_clear" and _is_short(params.get("item_uid")):
+        params["item_uid"] = find(params["item_uid"], past_items(request), last=True)["item_uid"]
+    return method, params
+
+
+def chosen(params: Mapping[str, Any], items: Sequence[Item], *, last: bool = False) -> Item:
+    """Return the item that ``pos`` or ``uid`` name.
+
+    Raises
+    ------
+    MagicFailure
+        There is no such item, or more than one.
+    """
+    if "pos" not in params:
+        return find(params["uid"], items, last=last)
+    pos = {"front": 0, "back": -1}.get(params["pos"], params["pos"])
+    try:
+        return items[pos]
+    except IndexError:
+        raise MagicFailure(f"there is no item {pos} among {len(items)}") from None
+
+
+def find(word: str, items: Sequence[Item], *, last: bool = False) -> Item:
+    """Return the item with a UID, the beginning of one, or the name of its plan.
+
+    With ``last``, the last of several items of a name is meant.
+
+    Raises
+    ------
+    MagicFailure
+        There is no such item, or more than one.
+    """
+    begun = [item for item in items if str(item["item_uid"]).startswith(word)]
+    found = begun if len(word) >= SHORTEST else []
+    if not found:
+        found = [item for item in items if item.get("name") == word]
+        if last:
+            found = found[-1:]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(f"{short_uid(item)} {call_text(item)}" for item in found[:4])
+        more = ", …" if len(found) > 4 else ""
+        raise MagicFailure(f"{word!r} may be any of {len(found)} items: {several}{more}")
+    if begun:
+        raise MagicFailure(f"{word!r} is too short for a UID: {SHORTEST} characters at least")
+    hint = suggestion(word, {str(item.get("name")) for item in items})
+    raise MagicFailure(f"no item has the UID or the name {word!r}{hint}")
+
+
+def queued_items(request: Request) -> list[Item]:
+    """Return the items of the queue."""
+    return list(request("queue_get")["items"])
+
+
+def past_items(request: Request) -> list[Item]:
+    """Return the finished items, oldest first."""
+    return list(request("history_get")["items"])
+
+
+def _queue_items(request: Request) -> list[Item]:
+    reply = request("queue_get")
+    running = reply.get("running_item") or {}
+    return [*reply["items"], *([running] if running else [])]
+
+
+def _is_short(word: Any) -> bool:
+    return isinstance(word, str) and not WHOLE_UID.fullmatch(word)
+
+
+def _batch(method: str, params: dict[str, Any], request: Request) -> Called:
+    batches = {
+        "queue_item_remove": "queue_item_remove_batch",
+        "queue_item_move": "queue_item_move_batch",
+    }
+    if method not in batches:
+        raise MagicFailure(f"{params['uid']!r} are several items; one is expected here")
+    begin, end = (int(bound) if bound else None for bound in params.pop("uid").split(":"))
+    items = queued_items(request)[begin:end]
+    if not items:
+        raise MagicFailure("there is no item in that range")
+    return batches[method], {**params, "uids": [item["item_uid"] for item in items]}

@@ -1,0 +1,189 @@
+"""JupyterLab as people run it, with a notebook in a real browser, and nothing from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+PROGRAMS = Path(sys.executable).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LIMIT_MS = 30_000
+_LOCAL = ("127.0.0.1", "localhost", "")
+
+
+def system_browser() -> str | None:
+    """Return the path of a browser that the tests can drive."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+class Lab:
+    """A Jupyter server with homes of its own."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.notebooks = folder / "notebooks"
+        self.notebooks.mkdir()
+        self.url = f"http://127.0.0.1:{_free_port()}"
+        self._environment = {**os.environ, **environment, **self._homes()}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _homes(self) -> dict[str, str]:
+        names = {
+            "HOME": "home",
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }
+        for name in names.values():
+            (self.folder / name).mkdir(exist_ok=True)
+        return {variable: str(self.folder / name) for variable, name in names.items()}
+
+    def start(self) -> None:
+        """Start the server; returns when it answers."""
+        log = (self.folder / "lab.log").open("wb")
+        with log:
+            self._process = subprocess.Popen(
+                [
+                    str(PROGRAMS / "jupyter-lab"),
+                    "--no-browser",
+                    f"--port={self.url.rpartition(':')[2]}",
+                    "--ServerApp.port_retries=0",
+                    "--IdentityProvider.token=",
+                    "--ServerApp.disable_check_xsrf=True",
+                    "--allow-root",
+                    f"--ServerApp.root_dir={self.notebooks}",
+                ],
+                cwd=self.notebooks,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self._until_it_answers()
+
+    def _until_it_answers(self) -> None:
+        assert self._process is not None
+        for _ in range(300):
+            assert self._process.poll() is None, (self.folder / "lab.log").read_text()
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                urllib.request.urlopen(f"{self.url}/api", timeout=5).close()
+                return
+            # A server tells nobody when it begins to listen, so it has to be asked.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.1)
+        raise AssertionError("JupyterLab did not answer")
+
+    def stop(self) -> None:
+        """End the server and its kernels."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(5)
+
+    def use_theme(self, dark: bool) -> None:
+        """Have pages that are opened from now on dark or light."""
+        folder = self.folder / "settings" / "@jupyterlab" / "apputils-extension"
+        folder.mkdir(parents=True, exist_ok=True)
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+        settings = {"theme": theme, "adaptive-theme": False}
+        (folder / "themes.jupyterlab-settings").write_text(json.dumps(settings))
+        (folder / "notification.jupyterlab-settings").write_text(
+            json.dumps({"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True})
+        )
+
+    def write(self, name: str, *cells: str) -> None:
+        """Write a notebook."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        nbformat.write(notebook, self.notebooks / name)
+
+
+class NotebookPage:
+    """One notebook in the browser."""
+
+    def __init__(self, lab: Lab, page: Any) -> None:
+        self.lab = lab
+        self.page = page
+        self.foreign: list[str] = []
+        page.set_default_timeout(LIMIT_MS)
+        page.on("request", self._note)
+
+    def _note(self, request: Any) -> None:
+        scheme, _, rest = request.url.partition("://")
+        host = rest.partition("/")[0].partition(":")[0]
+        if scheme in ("http", "https", "ws", "wss") and host not in _LOCAL:
+            self.foreign.append(request.url)
+
+    def open(self, name: str) -> None:
+        """Open a notebook and wait for its kernel."""
+        self.page.goto(f"{self.lab.url}/doc/tree/{name}?reset")
+        self.until_idle()
+
+    def until_idle(self) -> None:
+        """Wait until the kernel has nothing to do."""
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+
+    def run_cell(self, index: int, *, wait: bool = True) -> None:
+        """Run a cell; JupyterLab sometimes swallows the first key press after loading."""
+        cell = self.page.locator(".jp-Cell").nth(index)
+        prompt = cell.locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        cell.locator(".cm-content").click()
+        for _ in range(3):
+            self.page.keyboard.press("Control+Enter")
+            with contextlib.suppress(Exception):
+                self.page.wait_for_function(
+                    "([element, before]) => element.innerText !== before",
+                    arg=[prompt.element_handle(), before],
+                    timeout=2000,
+                )
+                break
+        if wait:
+            self.until_idle()
+
+    def shot(self, name: str, target: str = ".qsj") -> None:
+        """Save a picture when a folder for pictures is named."""
+        folder = os.environ.get("QS_SCREENSHOTS")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.locator(target).first.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+@contextlib.contextmanager
+def chromium(path: str) -> Iterator[Any]:
+    """Run the browser."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - is an optional package
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

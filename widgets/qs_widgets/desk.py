@@ -1,0 +1,137 @@
+"""What the parts of one panel share: the hub, who is asking, and the lists of allowed names."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.api.table import load
+from qs_jupyter.errors import Refusal
+from qs_jupyter.magics.keys import KeyRing, LockKey
+
+if TYPE_CHECKING:
+    from qs_jupyter.client.hub import Hub
+    from qs_widgets.pulse import Pulse
+
+Reply = dict[str, Any]
+
+
+class Desk:
+    """Carries the requests of all parts of a panel.
+
+    ``open_form`` and ``show`` are set by the panel: they put an item into the form and bring
+    a part to the front.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        user: str | None = None,
+        user_group: str = "primary",
+        keys: KeyRing | None = None,
+    ) -> None:
+        self.hub = hub
+        self.user = user or os.environ.get("JUPYTERHUB_USER") or _login_name()
+        self.user_group = user_group
+        self.keys = keys if keys is not None else KeyRing(_nobody_answers)
+        self.lists = Lists(self)
+        self.pulse: Pulse | None = None
+        self.open_form: Callable[[Mapping[str, Any], str | None], None] | None = None
+
+    @property
+    def address(self) -> str:
+        """The address of the manager."""
+        return self.hub.connection.address
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether this kernel keeps a key for the manager."""
+        return self.keys.find(self.address) is not None
+
+    def keep_key(self, key: str) -> None:
+        """Keep a lock key for the requests to come."""
+        self.keys.keep(self.address, LockKey(key))
+
+    def forget_key(self) -> None:
+        """Drop the lock key."""
+        self.keys.forget(self.address)
+
+    def ask(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
+        """Call an API method; who asks and, if there is a lock, the key are added.
+
+        Raises
+        ------
+        Refusal
+            The manager refused; the text is its own.
+        CommunicationFailure
+            The manager did not answer.
+        """
+        declared = load()[method]
+        complete = dict(params or {})
+        known = [parameter.name for parameter in declared.parameters]
+        for name, value in (("user", self.user), ("user_group", self.user_group)):
+            if name in known:
+                complete.setdefault(name, value)
+        if declared.lock is not None and self._is_locked(declared.lock):
+            key = self.keys.find(self.address)
+            if key is not None:
+                complete["lock_key"] = key.reveal()
+        reply = self.hub.request(method, **complete)
+        if reply.get("success") is False:
+            raise Refusal(str(reply.get("msg") or f"{method} was refused"))
+        return reply
+
+    def _is_locked(self, scope: str) -> bool:
+        with self.hub.lock:
+            return bool((self.hub.mirror.status.get("lock") or {}).get(scope))
+
+
+class Lists:
+    """The plans and devices that the user's group may use, read again when they change."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._uids: tuple[Any, Any] = (None, None)
+        self.plans: dict[str, Any] = {}
+        self.devices: dict[str, Any] = {}
+        self.names: frozenset[str] = frozenset()
+
+    def refresh(self) -> None:
+        """Read the lists if they have changed."""
+        with self._desk.hub.lock:
+            status = self._desk.hub.mirror.status
+            uids = (status.get("plans_allowed_uid"), status.get("devices_allowed_uid"))
+        if uids == self._uids or None in uids:
+            return
+        plans = self._desk.ask("plans_allowed")
+        devices = self._desk.ask("devices_allowed")
+        self.plans, self.devices = plans["plans_allowed"], devices["devices_allowed"]
+        self.names = frozenset((*self.plans, *device_names(self.devices)))
+        self._uids = uids
+
+    def is_name(self, text: str) -> bool:
+        """Tell whether a text is the name of a plan or device, as far as that is known."""
+        if self.names:
+            return text in self.names
+        return all(part.isidentifier() for part in text.split("."))
+
+
+def device_names(devices: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of devices and of everything below them."""
+    for name, device in devices.items():
+        full = f"{prefix}{name}"
+        yield full
+        yield from device_names(device.get("components") or {}, f"{full}.")
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "notebook"
+
+
+def _nobody_answers(_question: str) -> str:
+    raise EOFError

@@ -1,0 +1,125 @@
+"""All parts of the panel on one page, or some of them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets
+
+from qs_jupyter.errors import BadRequest, did_you_mean
+from qs_widgets import controls
+from qs_widgets.console import Console
+from qs_widgets.desk import Desk
+from qs_widgets.part import Part, release_from_shell
+from qs_widgets.pulse import Pulse
+from qs_widgets.queue_table import QueueTable
+from qs_widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from qs_jupyter.client.hub import Hub
+    from qs_jupyter.magics.keys import KeyRing
+
+SECTIONS: Final[Mapping[str, Callable[[Desk], Part]]] = {
+    "status": StatusBar,
+    "queue": QueueTable,
+    "console": Console,
+}
+# These stay in sight above the others, which take turns.
+ABOVE: Final = ("status", "running")
+
+
+class Panel(ipywidgets.VBox):  # type: ignore[misc]  # a class without types
+    """A panel that follows one manager."""
+
+    def __init__(self, desk: Desk, names: tuple[str, ...]) -> None:
+        self.desk = desk
+        self.parts = {name: SECTIONS[name](desk) for name in names}
+        above = [self.parts[name] for name in names if name in ABOVE]
+        below = {name: self.parts[name] for name in names if name not in ABOVE}
+        self._tab = _frame(below)
+        super().__init__([*above, *([self._tab] if self._tab is not None else below.values())])
+        for widget in (self, self._tab):
+            if widget is not None:
+                release_from_shell(widget)
+        desk.pulse = Pulse(desk.hub, list(self.parts.values()))
+
+    def close(self) -> None:
+        """Stop following and close all views."""
+        if self.desk.pulse is not None:
+            self.desk.pulse.close()
+        for part in self.parts.values():
+            part.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the live panel, and for a saved notebook without a kernel how things stood."""
+        bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**kwargs))
+        text = self.summary()
+        return {**bundle, "text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+
+    def summary(self) -> str:
+        """Return how things stand, in a few words."""
+        hub = self.desk.hub
+        with hub.lock:
+            status = hub.mirror.status
+            word, _ = controls.state_word(status)
+            queued, finished = status.get("items_in_queue"), status.get("items_in_history")
+        return (
+            f"Queue server at {self.desk.address} ({hub.link.value}): {word}, "
+            f"{_count(queued)} in the queue, {_count(finished)} in the history"
+        )
+
+
+def open_panel(
+    hub: Hub,
+    *sections: str,
+    right: bool = False,
+    user: str | None = None,
+    user_group: str = "primary",
+    keys: KeyRing | None = None,
+) -> Any:
+    """Return a panel that follows the manager of a hub.
+
+    ``sections`` are names of `SECTIONS`; without any, all are shown. ``right`` puts the panel
+    beside the notebook when the package ``sidecar`` is installed.
+    """
+    unknown = [name for name in sections if name not in SECTIONS]
+    if unknown:
+        hint = did_you_mean(unknown[0], SECTIONS) or f" Choose from {', '.join(SECTIONS)}."
+        raise BadRequest(f"The panel has no section {unknown[0]!r}.{hint}")
+    hub.start()
+    desk = Desk(hub, user, user_group, keys)
+    panel = Panel(desk, sections or tuple(SECTIONS))
+    return _beside(panel) if right else panel
+
+
+def _frame(below: Mapping[str, Part]) -> Any:
+    if len(below) < 2:
+        return None
+    return ipywidgets.Tab(
+        list(below.values()), titles=[part.caption for part in below.values()], selected_index=0
+    )
+
+
+def _beside(panel: Panel) -> Any:
+    """Return the panel in a column of its own if that can be had."""
+    try:
+        from sidecar import Sidecar  # noqa: PLC0415 - an optional package
+    except ImportError:
+        panel.parts[next(iter(panel.parts))].complain(
+            "To have the panel beside the notebook, right-click on it and choose 'Create New "
+            "View for Output', or install the package 'sidecar'"
+        )
+        return panel
+    column = Sidecar(title="Queue server")
+    with column:
+        from IPython.display import display  # noqa: PLC0415
+
+        display(panel)
+    return column
+
+
+def _count(number: Any) -> str:
+    return "an unknown number" if number is None else str(number)

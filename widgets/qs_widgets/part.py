@@ -1,0 +1,179 @@
+"""What all live parts of the panel have in common: a view that follows, and commands.
+
+The kernel sends the difference to what it sent before, numbered by a revision. A view that
+finds a gap, or that opens later, asks for everything. The same holds for a page that is
+loaded again: the synced trait ``snapshot`` is never assigned, it is computed when Jupyter
+asks for the state.
+
+Commands of a view carry an id and are answered with it. Nothing that a handler raises gets
+lost: in a handler, errors and text would show up nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import anywidget
+import traitlets
+
+from qs_jupyter.errors import BadRequest, QueueServerError
+from qs_widgets.changes import Content, change_between
+from qs_widgets.sources import style
+
+if TYPE_CHECKING:
+    from qs_widgets.desk import Desk
+
+logger = logging.getLogger(__name__)
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer to a command: what to tell, and data for the view."""
+
+    text: str = ""
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An answer that takes its time; found in a thread of its own, so other clicks go on."""
+
+    find: Callable[[], Done]
+
+
+def _snapshot(_value: None, part: Part) -> dict[str, Any]:
+    return part.snapshot_now()
+
+
+class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
+    """A live part of the panel.
+
+    Subclasses say what they show in `content`, which mirror parts that depends on in
+    ``follows``, which API methods their view may call in ``methods``, and name further
+    commands ``do_…``.
+    """
+
+    caption: ClassVar[str] = ""
+    follows: ClassVar[frozenset[str]] = frozenset()
+    methods: ClassVar[frozenset[str]] = frozenset()
+
+    snapshot = traitlets.Any(None, allow_none=True).tag(sync=True, to_json=_snapshot)
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._guard = threading.RLock()
+        self._revision = 0
+        with desk.hub.lock:
+            self._sent = self.content()
+        self._css = style()
+        super().__init__()
+        self.on_msg(self._received)
+        release_from_shell(self)
+
+    # -------------------------------------------------------------------- for subclasses
+
+    def content(self) -> Content:
+        """Return what to show; called with the hub's lock held."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Ask the manager for what the mirror does not hold, if that has changed."""
+
+    # ----------------------------------------------------------------------- to the view
+
+    def snapshot_now(self) -> dict[str, Any]:
+        """Return what all views should show at this revision."""
+        with self._guard:
+            return {"rev": self._revision, **self._sent.whole()}
+
+    def deliver(self) -> int:
+        """Send what has changed; return the size of the message, 0 for none."""
+        self.refresh()
+        with self.desk.hub.lock:
+            content = self.content()
+        with self._guard:
+            change = change_between(self._sent, content)
+            if change is None:
+                return 0
+            self._sent = content
+            self._revision += 1
+            message = {"kind": "change", "rev": self._revision, **change}
+            self.send(message)
+        return len(json.dumps(message))
+
+    def complain(self, text: str) -> None:
+        """Show an error that did not come from a click."""
+        self.send({"kind": "note", "text": text})
+
+    # --------------------------------------------------------------------- from the view
+
+    def _received(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        name = str(message.get("do"))
+        if name == "hello":
+            with self._guard:
+                if message.get("rev") != self._revision:
+                    self.send({"kind": "snapshot", **self.snapshot_now()})
+            return
+        answer = self._carried_out(lambda: self._command(name, message.get("params") or {}))
+        self._answer(message.get("id"), answer)
+
+    def _command(self, name: str, params: Params) -> Done | Later:
+        handler = getattr(self, f"do_{name}", None)
+        if handler is None:
+            raise BadRequest(f"{type(self).__name__} has no command {name!r}")
+        found: Done | Later = handler(params)
+        return found
+
+    def _answer(self, number: Any, answer: Done | Later | str) -> None:
+        if isinstance(answer, Later):
+            find = answer.find
+            threading.Thread(
+                target=lambda: self._answer(number, self._carried_out(find)),
+                name="qs-panel-command",
+                daemon=True,
+            ).start()
+        elif isinstance(answer, str):
+            self.send({"kind": "answer", "id": number, "ok": False, "text": answer})
+        else:
+            reply = {"kind": "answer", "id": number, "ok": True}
+            self.send({**reply, "text": answer.text, "data": answer.data})
+
+    def _carried_out(self, act: Callable[[], Done | Later]) -> Done | Later | str:
+        try:
+            return act()
+        except QueueServerError as error:
+            return str(error)
+        except Exception as error:  # the rim of a message handler: the view shows it
+            logger.exception("A command of the panel failed")
+            return f"{type(error).__name__}: {error}"
+
+    def do_request(self, params: Params) -> Done:
+        """Call an API method."""
+        method = str(params.get("method"))
+        if method not in self.methods:
+            raise BadRequest(f"This part of the panel does not call {method!r}")
+        reply = self.desk.ask(method, params.get("params") or {})
+        self.replied(method, reply)
+        return Done(data=reply)
+
+    def replied(self, method: str, reply: Mapping[str, Any]) -> None:
+        """Take note of the reply to a request of the view."""
+
+
+def release_from_shell(widget: Any) -> None:
+    """Have clicks served while a cell runs.
+
+    ipykernel 7.4 answers a comm in the subshell that last sent on it. The first message from
+    a thread, or from a cell, would bind the widget to the main shell, and clicks would wait
+    for the end of every cell. Other versions do not have the attribute.
+    """
+    comm: Any = getattr(widget, "comm", None)
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, default: default  # noqa: SLF001

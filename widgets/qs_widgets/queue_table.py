@@ -1,0 +1,212 @@
+"""The queue: thousands of rows, any selection, drag and drop, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qs_jupyter.client.hub import Link
+from qs_jupyter.errors import BadRequest
+from qs_widgets import wording
+from qs_widgets.changes import Content, Row
+from qs_widgets.controls import returned_uid
+from qs_widgets.part import Done, Params, Part
+from qs_widgets.sources import module
+
+if TYPE_CHECKING:
+    from qs_widgets.desk import Desk
+
+RETURNED = "came back after a failure"
+STOP = {"item_type": "instruction", "name": "queue_stop"}
+
+
+class QueueTable(Part):
+    """Shows the items in order and edits them."""
+
+    _esm = module("queue_table", "selection", "grid")
+    caption = "Queue"
+    follows = frozenset({"queue", "history", "status", "connection"})
+    methods = frozenset(
+        {
+            "queue_item_move_batch",
+            "queue_item_remove_batch",
+            "queue_clear",
+            "queue_item_execute",
+        }
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        self._rows = RowMaker()
+        # What this panel did last, so that undo does not take back somebody else's work.
+        self._undo: list[str] = []
+        self._redo: list[str] = []
+        super().__init__(desk)
+
+    def refresh(self) -> None:
+        """Read the lists of names, which tell a device from a text."""
+        self.desk.lists.refresh()
+
+    def content(self) -> Content:
+        """Return a row for each item."""
+        hub = self.desk.hub
+        mirror = hub.mirror
+        lists = self.desk.lists
+        returned = returned_uid(mirror.queue, mirror.history)
+        rows = self._rows.rows(mirror.queue, lists.is_name, lists.names, returned)
+        fields = {
+            "connected": hub.link is Link.CONNECTED,
+            "can_undo": bool(self._undo),
+            "can_redo": bool(self._redo),
+        }
+        return Content(fields, rows)
+
+    # --------------------------------------------------------------------------- commands
+
+    def replied(self, _method: str, reply: Mapping[str, Any]) -> None:
+        """Remember an edit, for undo."""
+        uid = reply.get("plan_queue_uid")
+        if uid:
+            self._undo.append(str(uid))
+            self._redo.clear()
+            self._touch()
+
+    def do_undo(self, _params: Params) -> Done:
+        """Take the last edit of this panel back."""
+        return self._turn("queue_undo", self._undo, self._redo)
+
+    def do_redo(self, _params: Params) -> Done:
+        """Make the edit again that was taken back last."""
+        return self._turn("queue_redo", self._redo, self._undo)
+
+    def _turn(self, method: str, source: list[str], target: list[str]) -> Done:
+        if not source:
+            raise BadRequest(f"This panel has nothing to {method.removeprefix('queue_')}")
+        reply = self.desk.ask(method, {"plan_queue_uid": source[-1]})
+        source.pop()
+        target.append(str(reply["plan_queue_uid"]))
+        self._touch()
+        word = "Took back" if method == "queue_undo" else "Did again"
+        return Done(f"{word}: {reply.get('edit', '')}")
+
+    def do_duplicate(self, params: Params) -> Done:
+        """Put copies of items behind the last of them."""
+        uids = [str(uid) for uid in params["uids"]]
+        copies = [without_identity(self._item(uid)) for uid in uids]
+        return self._add(copies, {"after_uid": uids[-1]})
+
+    def do_insert_stop(self, params: Params) -> Done:
+        """Insert an instruction that stops the queue, before an item or at the back."""
+        return self._add([STOP], _place(params.get("before")))
+
+    def do_paste(self, params: Params) -> Done:
+        """Add one item per line of Python calls."""
+        lines = [line.strip() for line in str(params["text"]).splitlines()]
+        items = [read_line(line) for line in lines if line and not line.startswith("#")]
+        return self._add(items, _place(params.get("before")))
+
+    def do_edit(self, params: Params) -> Done:
+        """Open an item in the form."""
+        if self.desk.open_form is None:
+            raise BadRequest("This panel has no form: open it with the section 'form'")
+        item = self._item(str(params["uid"]))
+        self.desk.open_form(item, str(item["item_uid"]))
+        return Done()
+
+    def do_run_now(self, params: Params) -> Done:
+        """Run a copy of an item at once."""
+        item = without_identity(self._item(str(params["uid"])))
+        self.desk.ask("queue_item_execute", {"item": item})
+        return Done(f"{item['name']} was started")
+
+    def do_python(self, params: Params) -> Done:
+        """Return items as lines of Python."""
+        is_name = self.desk.lists.is_name
+        lines = [wording.call(self._item(str(uid)), is_name) for uid in params["uids"]]
+        return Done(data="\n".join(lines))
+
+    def _add(self, items: list[dict[str, Any]], place: Mapping[str, Any]) -> Done:
+        if not items:
+            raise BadRequest("There is no line with a plan in that text")
+        reply = self.desk.ask("queue_item_add_batch", {"items": items, **place})
+        self.replied("queue_item_add_batch", reply)
+        return Done(data=[item["item_uid"] for item in reply["items"]])
+
+    def _item(self, uid: str) -> dict[str, Any]:
+        with self.desk.hub.lock:
+            found = next((i for i in self.desk.hub.mirror.queue if i["item_uid"] == uid), None)
+        if found is None:
+            raise BadRequest("This item is not in the queue any more")
+        return found
+
+    def _touch(self) -> None:
+        if self.desk.pulse is not None:
+            self.desk.pulse.touch(self)
+
+
+class RowMaker:
+    """Makes rows of items and keeps those of items that have not changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Mapping[str, Any], Row]] = {}
+        self._names: frozenset[str] | None = None
+
+    def rows(
+        self,
+        queue: list[dict[str, Any]],
+        is_name: wording.IsName,
+        names: frozenset[str],
+        returned: str | None,
+    ) -> list[Row]:
+        """Return a row per item: key, type, name, parameters, user, note."""
+        if names is not self._names:
+            self._known, self._names = {}, names
+        known, made = self._known, {}
+        for item in queue:
+            uid = item["item_uid"]
+            kept = known.get(uid)
+            made[uid] = kept if kept and kept[0] is item else (item, item_row(item, is_name))
+        self._known = made
+        rows = [row for _, row in made.values()]
+        if returned is not None and rows and rows[0][0] == returned:
+            rows[0] = (*rows[0][:5], RETURNED)
+        return rows
+
+
+def item_row(item: Mapping[str, Any], is_name: wording.IsName) -> Row:
+    """Return the row of an item: key, type, name, parameters, user, note."""
+    meta = item.get("meta")
+    return (
+        item["item_uid"],
+        item.get("item_type", "plan"),
+        item.get("name", ""),
+        wording.shortened(wording.parameters(item, is_name)),
+        item.get("user", ""),
+        wording.shortened(wording.literal(meta, is_name), 80) if meta else "",
+    )
+
+
+def without_identity(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item as a new one can be made of it."""
+    kept = ("item_type", "name", "args", "kwargs", "meta")
+    return {key: item[key] for key in kept if key in item}
+
+
+def read_line(line: str) -> dict[str, Any]:
+    """Return the item of one line: a call, or the word ``queue-stop``.
+
+    Raises
+    ------
+    BadRequest
+        The line is neither.
+    """
+    if line.replace("-", "_") == STOP["name"]:
+        return dict(STOP)
+    try:
+        name, args, kwargs = wording.called(line)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    return {"item_type": "plan", "name": name, "args": args, "kwargs": kwargs}
+
+
+def _place(before: Any) -> dict[str, Any]:
+    return {"before_uid": str(before)} if before else {"pos": "back"}

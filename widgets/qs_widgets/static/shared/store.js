@@ -1,0 +1,123 @@
+// A part's copy of what the kernel sends, one per model and shared by all its views.
+//
+// Messages are numbered. When one is missing, the copy asks for everything again. Commands
+// carry an id; until their answer arrives they are pending, and after a moment the store says
+// that the kernel does not listen.
+
+const SLOW_MS = 300;
+const NOTE_MS = 5000;
+const BUSY =
+  "The notebook kernel is busy: this acts when its cell ends. From a terminal: qserver re abort";
+
+function newStore() {
+  const listeners = new Set();
+  const pending = new Map();
+  const store = { rev: -1, fields: {}, rows: [], note: null };
+  let model = null;
+  let asked = false;
+  let noteTimer = null;
+  let frame = 0;
+
+  const changed = () => {
+    if (frame) return;
+    frame = setTimeout(() => {
+      frame = 0;
+      for (const listener of [...listeners]) listener(store);
+    }, 0);
+  };
+
+  const takeAll = (snapshot) => {
+    asked = false;
+    if (!snapshot || snapshot.rev < store.rev) return;
+    store.rev = snapshot.rev;
+    store.fields = snapshot.fields;
+    store.rows = snapshot.rows;
+    changed();
+  };
+
+  const takeChange = (change) => {
+    if (change.rev <= store.rev) return;
+    if (change.rev !== store.rev + 1) {
+      askForAll();
+      return;
+    }
+    store.rev = change.rev;
+    if (change.fields) store.fields = { ...store.fields, ...change.fields };
+    if (change.rows) {
+      const old = store.rows;
+      store.rows = change.rows.flatMap((piece) =>
+        Array.isArray(piece) ? old.slice(piece[0], piece[0] + piece[1]) : piece.new,
+      );
+    }
+    changed();
+  };
+
+  const send = (message) => {
+    try {
+      model.send(message);
+      return true;
+    } catch (error) {
+      store.tell(`No notebook kernel: ${error.message}`, "refused");
+      return false;
+    }
+  };
+
+  const askForAll = () => {
+    if (asked) return;
+    asked = true;
+    send({ do: "hello", rev: store.rev });
+    setTimeout(() => {
+      asked = false;
+    }, 2000);
+  };
+
+  const takeAnswer = (answer) => {
+    const call = pending.get(answer.id);
+    if (!call) return;
+    pending.delete(answer.id);
+    clearTimeout(call.timer);
+    if (store.note && store.note.kind === "busy") store.tell(null);
+    if (answer.text) store.tell(answer.text, answer.ok ? "done" : "refused");
+    call.resolve(answer);
+  };
+
+  // Show a line of text; what was refused stays until it is dismissed.
+  store.tell = (text, kind = "done") => {
+    clearTimeout(noteTimer);
+    store.note = text ? { text, kind } : null;
+    if (text && kind === "done") noteTimer = setTimeout(() => store.tell(null), NOTE_MS);
+    changed();
+  };
+
+  store.call = (name, params = {}) => {
+    const id = newId("c");
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => store.tell(BUSY, "busy"), SLOW_MS);
+      pending.set(id, { resolve, timer });
+      if (!send({ do: name, id, params })) takeAnswer({ id, ok: false, text: "" });
+    });
+  };
+
+  store.request = (method, params = {}) => store.call("request", { method, params });
+
+  store.listen = (listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+
+  store.connect = (connected) => {
+    model = connected;
+    model.on("msg:custom", (message) => {
+      if (message.kind === "snapshot") takeAll(message);
+      else if (message.kind === "change") takeChange(message);
+      else if (message.kind === "answer") takeAnswer(message);
+      else if (message.kind === "note") store.tell(message.text, "refused");
+      else store.event?.(message);
+    });
+    takeAll(model.get("snapshot"));
+    // Between the state and the first message something may have been sent.
+    askForAll();
+  };
+
+  return store;
+}

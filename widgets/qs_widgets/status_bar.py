@@ -1,0 +1,104 @@
+"""Status and controls: one line that tells how things are, and the buttons to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qs_jupyter.client.hub import Link
+from qs_jupyter.client.mirror import Mirror
+from qs_jupyter.errors import Refusal
+from qs_widgets import controls
+from qs_widgets.changes import Content
+from qs_widgets.part import Done, Later, Params, Part
+from qs_widgets.sources import module
+
+PAUSE_LIMIT_S = 10.0
+
+_WIRE_WORDS = (
+    "manager_state",
+    "re_state",
+    "worker_environment_state",
+    "worker_background_tasks",
+    "ip_kernel_state",
+    "pause_pending",
+)
+
+
+class StatusBar(Part):
+    """Shows the status and starts, pauses and ends things."""
+
+    _esm = module("status_bar")
+    caption = "Status and controls"
+    follows = frozenset({"status", "queue", "history", "connection"})
+    methods = frozenset(
+        {
+            "environment_open",
+            "environment_close",
+            "environment_destroy",
+            "queue_start",
+            "queue_stop",
+            "queue_stop_cancel",
+            "queue_autostart",
+            "queue_mode_set",
+            "re_pause",
+            "re_resume",
+        }
+    )
+
+    def content(self) -> Content:
+        """Return the status in words and which controls can be used."""
+        hub = self.desk.hub
+        mirror, status = hub.mirror, hub.mirror.status
+        is_known = bool(status) and hub.link is Link.CONNECTED
+        word, kind = controls.state_word(status)
+        report = status.get("environment_report") or {}
+        return Content(
+            {
+                "link": hub.link.value,
+                "address": self.desk.address,
+                "state": word,
+                "kind": kind,
+                "environment": controls.environment_word(status),
+                "report": "" if report.get("ok") is not False else str(report.get("msg") or ""),
+                "queued": status.get("items_in_queue"),
+                "finished": status.get("items_in_history"),
+                "who": f"{self.desk.user} / {self.desk.user_group}",
+                "lock": controls.lock_words(status),
+                "wire": {name: status.get(name) for name in _WIRE_WORDS},
+                "enabled": {
+                    name: is_known and can for name, can in controls.enabled(status).items()
+                },
+                "stopping": bool(status.get("queue_stop_pending")),
+                "autostart": bool(status.get("queue_autostart_enabled")),
+                "mode": status.get("plan_queue_mode") or {},
+                "returned": controls.returned_uid(mirror.queue, mirror.history) is not None,
+            }
+        )
+
+    def do_end_plan(self, params: Params) -> Later:
+        """Stop, abort or halt the plan, pausing it first when it runs."""
+        method = {"stop": "re_stop", "abort": "re_abort", "halt": "re_halt"}[str(params["how"])]
+        return Later(lambda: self._end_plan(method))
+
+    def _end_plan(self, method: str) -> Done:
+        hub = self.desk.hub
+        with hub.lock:
+            runs = hub.mirror.status.get("manager_state") == "executing_queue"
+        if runs:
+            self.desk.ask("re_pause", {"option": "immediate"})
+            if not hub.wait(_has_stopped, PAUSE_LIMIT_S):
+                raise Refusal(
+                    "The plan has been asked to pause and has not paused yet: try again, or "
+                    "destroy the environment"
+                )
+            with hub.lock:
+                if hub.mirror.status.get("manager_state") != "paused":
+                    return Done("The plan has ended by itself")
+        self.desk.ask(method)
+        return Done()
+
+
+def _has_stopped(mirror: Mirror) -> bool:
+    status: Mapping[str, Any] = mirror.status
+    return status.get("manager_state") != "executing_queue"
