@@ -34,7 +34,10 @@ check: $(VENV)/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
+$(VENV)-clients/stamp: tests/clients/requirements.txt $(VENV)/test.stamp
+	$(BIN)/python -m tests.clients.environment
+
+test: check $(VENV)-clients/stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 bench: $(VENV)/test.stamp
@@ -44,4 +47,4 @@ soak: $(VENV)/test.stamp
 	$(BIN)/python -m pytest tests/soak -p no:cacheprovider --timeout 3600
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV)-clients .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import sys
@@ -177,6 +178,9 @@ async def run_manager(settings: Settings, link: LauncherLink) -> int:
     application = Application(settings)
     application.bind()
     await application.start(is_restart=link.is_restart)
+    # What was made so far stays to the end: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     link.ready()
     asked = asyncio.create_task(link.stop_requested(), name="stop requested")
     stopped = asyncio.create_task(application.manager.stopped.wait(), name="manager stop")

@@ -14,9 +14,8 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 from ipykernel.jsonutil import json_clean
@@ -118,8 +117,7 @@ class Clients:
     def _look_up(self, message: dict[str, Any]) -> Any:
         content = message["content"]
         if message["msg_type"] == "complete_request":
-            with _without_jedi(self._kernel.shell.Completer):
-                found = self._kernel.do_complete(content["code"], content["cursor_pos"])
+            found = self._kernel.do_complete(content["code"], content["cursor_pos"])
         else:
             found = self._kernel.do_inspect(
                 content["code"],
@@ -128,16 +126,6 @@ class Clients:
                 set(content.get("omit_sections", [])),
             )
         return json_clean(asyncio.run(_wait_for(found)) if inspect.isawaitable(found) else found)
-
-
-@contextmanager
-def _without_jedi(completer: Any) -> Iterator[None]:
-    """Look at the objects only: reading sources takes seconds of Python's time from a plan."""
-    earlier, completer.use_jedi = completer.use_jedi, False
-    try:
-        yield
-    finally:
-        completer.use_jedi = earlier
 
 
 async def _wait_for(found: Awaitable[Any]) -> Any:

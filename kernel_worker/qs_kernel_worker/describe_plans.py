@@ -70,7 +70,7 @@ def describe_plan(name: str, plan: Callable[..., Any], names: Names) -> dict[str
             for parameter in signature.parameters.values()
         ]
     except (TypeError, ValueError) as error:
-        raise InvalidPlanError(f"Plan {name!r} can not be described: {error}") from error
+        raise InvalidPlanError(f"Failed to create description of plan {name!r}: {error}") from error
     description: dict[str, Any] = {
         "name": name,
         "properties": {"is_generator": inspect.isgeneratorfunction(plan)},

@@ -174,8 +174,13 @@ class RunEngineControl:
             return _refused(job.uid, "plan", job.item_uid, raised)
         self._plan = plan = _Plan(job, engine, runs, time_start, job.uid)
         self.documents.begin(job.item_uid)
-        callbacks = {"all": [runs, self.documents]}
-        return self._finish(plan, "completed", lambda: engine(generator, callbacks, **job.metadata))
+
+        def take(name: str, document: dict[str, Any]) -> None:
+            # One for both: to drop a subscription costs bluesky more than a plan without runs.
+            runs(name, document)
+            self.documents(name, document)
+
+        return self._finish(plan, "completed", lambda: engine(generator, take, **job.metadata))
 
     def continue_plan(self, job: ContinueJob) -> JobDone:
         """Resume, stop, abort or halt the paused plan."""

@@ -1,6 +1,7 @@
 """The interactive shell of the worker: an exit typed in a console leaves the worker alone.
 
-Hooks into ipykernel 7.4 (``zmqshell.ZMQInteractiveShell``): ``ask_exit``, ``payload_manager``;
+Hooks into ipykernel 7.4 (``zmqshell.ZMQInteractiveShell``): ``ask_exit``, ``payload_manager``,
+``init_completer``;
 ``builtins.input`` and ``getpass.getpass`` are what ``ipkernel.IPythonKernel`` saves before a
 cell and restores after it.
 """
@@ -16,6 +17,15 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 
 class WorkerShell(ZMQInteractiveShell):  # type: ignore[misc]
     """The shell in which startup code, plans and cells live."""
+
+    def init_completer(self) -> None:
+        """Complete from the objects alone, unless the profile says otherwise.
+
+        Jedi reads sources for seconds, and that time is taken from a plan or delays its start.
+        """
+        super().init_completer()
+        if not any("use_jedi" in self.config[name] for name in ("IPCompleter", "Completer")):
+            self.Completer.use_jedi = False
 
     def ask_exit(self) -> None:
         """Send the console away and keep the kernel."""

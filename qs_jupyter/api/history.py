@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter.api.parameters import HistorySize, HistoryUid
+from qs_jupyter.api.parameters import Flag, HistorySize, HistoryUid
 from qs_jupyter.api.table import method
 
 if TYPE_CHECKING:
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 @method(reply={"items": [], "plan_history_uid": ""}, phrases=("history get",))
-def history_get(manager: Manager) -> Mapping[str, Any]:
-    """Return all finished items with their results, oldest first."""
-    return manager.queue_edits.past()
+def history_get(manager: Manager, event_seq: Flag = False) -> Mapping[str, Any]:
+    """Return all finished items with their results, oldest first.
+
+    With ``event_seq`` also the number of the last event that the reply includes.
+    """
+    return manager.queue_edits.past(event_seq)
 
 
 @method(lock="queue", writes=True, phrases=("history clear {trim?}",))

@@ -29,9 +29,12 @@ Reply = Mapping[str, Any]
     reply={"items": [], "running_item": {}, "plan_queue_uid": ""},
     phrases=("queue get",),
 )
-def queue_get(manager: Manager) -> Reply:
-    """Return all items, the running item, and the UID of this state of the queue."""
-    return manager.queue_edits.contents()
+def queue_get(manager: Manager, event_seq: Flag = False) -> Reply:
+    """Return all items, the running item, and the UID of this state of the queue.
+
+    With ``event_seq`` also the number of the last event that the reply includes.
+    """
+    return manager.queue_edits.contents(event_seq)
 
 
 @method(

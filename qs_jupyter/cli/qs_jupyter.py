@@ -18,6 +18,7 @@ TOOLS = {
     "qserver-clear-lock": ("clear_lock", "remove the lock from the store"),
     "qserver-console": ("console", "attach a terminal console to the worker kernel"),
     "qserver-qtconsole": ("console:main_qt", "attach a Qt console to the worker kernel"),
+    "kernelspec": ("kernelspec", "offer the running worker as a kernel in Jupyter"),
 }
 
 

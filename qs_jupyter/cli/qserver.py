@@ -13,7 +13,7 @@ from pathlib import Path
 from qs_jupyter.api import table
 from qs_jupyter.api.phrase_slots import PhraseError, Speaker
 from qs_jupyter.api.phrases import Command, Grammar
-from qs_jupyter.cli import replies
+from qs_jupyter.client import replies
 from qs_jupyter.client.client import Client
 from qs_jupyter.client.connection import CommunicationFailure
 from qs_jupyter.errors import ConfigurationError, did_you_mean

@@ -163,7 +163,7 @@ class Hub:
             # Without numbered events the next reading of everything is the one that counts.
             count = self.mirror.revisions["status"]
             return self.wait(lambda mirror: mirror.revisions["status"] > count, timeout_s)
-        epoch, seq = reply["epoch"], reply["seq"]
+        epoch, seq = str(reply["epoch"]), int(reply["seq"])
         with self._changed:
             return self._changed.wait_for(
                 lambda: self._shown_epoch == epoch and self._shown_seq >= seq, timeout_s
@@ -274,8 +274,10 @@ class Hub:
         ):
             self._publish(lambda: self.mirror.apply([{"kind": "status", "status": status}]))
             return
-        items = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
-        history = self._ask(wake, "history_get", {}, self.connection.timeout_s)
+        # Managers without events do not know the parameter.
+        params = {"event_seq": True} if self._epoch else {}
+        items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
+        history = self._ask(wake, "history_get", params, self.connection.timeout_s)
         if items is not None and history is not None:
             self._publish(lambda: self.mirror.load(status, items, history))
 
@@ -294,7 +296,8 @@ class Hub:
         self._feed_documents(reply["events"])
         if self.mirror.needs_queue:
             # The reading says up to which event it is current; later events continue it.
-            items = self._ask(wake, "queue_get", {}, self.connection.timeout_s)
+            params = {"event_seq": True}
+            items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
             if items is not None:
                 self._publish(lambda: self._loaded_queue(items))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from qs_jupyter.errors import KernelFailure
@@ -116,10 +118,29 @@ class Channels:
 
     def _handle(self, frames: list[bytes], handler: Handler) -> None:
         try:
-            _, rest = self._session.feed_identities(frames)
-            handler(self._session.deserialize(rest, content=False))
+            handler(self._read_message(frames))
         except Exception:
             logger.exception("A message of the worker was not understood and is left out")
+
+    def _read_message(self, frames: list[bytes]) -> dict[str, Any]:
+        """Check the signature and read the headers; the content stays packed.
+
+        `Session.deserialize` would take four times as long to look for dates everywhere, for
+        ten messages per plan.
+        """
+        _, (signature, *parts) = self._session.feed_identities(frames)
+        header, parent, _metadata, content = parts[:4]
+        if self._session.auth is not None and not hmac.compare_digest(
+            self._session.sign(parts[:4]), signature
+        ):
+            raise ValueError("wrong signature")
+        head = json.loads(header)
+        return {
+            "msg_type": head["msg_type"],
+            "header": head,
+            "parent_header": json.loads(parent),
+            "content": content,
+        }
 
     def _take_reply(self, message: dict[str, Any]) -> None:
         answer = self._waiting.get(message["parent_header"].get("msg_id", ""))
@@ -135,7 +156,7 @@ class Channels:
                 msg_type,
                 json.loads(message["content"]),
                 message["parent_header"],
-                message["header"]["date"].timestamp(),
+                datetime.fromisoformat(message["header"]["date"]).timestamp(),
             )
             if text is not None:
                 self._on_text(text)

@@ -112,9 +112,15 @@ class WorkerFiles:
     def remove(self) -> None:
         """Remove everything but the log, which may be wanted after a crash."""
         sockets = [Path(f"{self.socket_prefix}-{n + 1}") for n in range(SOCKETS)]
-        for path in (self.connection, self.config, *sockets, self.process):
+        for path in (self.connection, *self._moved(), self.config, *sockets, self.process):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
+
+    def _moved(self) -> list[Path]:
+        """Return the connection file in another folder, unless the user gave it a name."""
+        process = self.read_process()
+        path = None if process is None else Path(process.connection_file)
+        return [path] if path is not None and path.name == self.connection.name else []
 
 
 class RuntimeFolder:

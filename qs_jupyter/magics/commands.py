@@ -68,7 +68,9 @@ def whoami(performer: Performer, _params: Params) -> Note:
         Badge("group", session.user_group),
         Badge("lock key", key),
     ]
-    return Note(View("", badges, texts=["The user is a label on items; nobody checks it."]), **facts)
+    return Note(
+        View("", badges, texts=["The user is a label on items; nobody checks it."]), **facts
+    )
 
 
 def speak_as(performer: Performer, params: Params) -> Note:
@@ -105,9 +107,15 @@ def panel(performer: Performer, params: Params) -> Any:
             f"the panel needs packages that are not installed ({error}): pip install "
             "'qs-jupyter[widgets]'"
         ) from error
-    options = {"right": True} if params.get("right") else {}
-    sections = gathered(params, "sections")
-    return open_panel(performer.session.hub, *sections, **options)
+    session = performer.session
+    return open_panel(
+        session.hub,
+        *gathered(params, "sections"),
+        right=bool(params.get("right")),
+        user=session.user,
+        user_group=session.user_group,
+        keys=session.keys,
+    )
 
 
 def follow_console(performer: Performer, params: Params) -> None:
@@ -160,7 +168,7 @@ def queue_edit(performer: Performer, params: Params) -> Any:
     """Change arguments of a queued plan."""
     item = dict(chosen(params["source"], queued_items(performer.session.request)))
     known = performer.session.known_names()
-    description = known.plans.get(item.get("name"), {})
+    description = known.plans.get(str(item.get("name")), {})
     args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
     positions = _positions(description)
     for name, text in params["changes"].items():
@@ -287,4 +295,3 @@ ACTS: dict[str, Act] = {
     "help": explain,
     "call": call,
 }
-

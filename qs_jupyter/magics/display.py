@@ -72,7 +72,7 @@ class Reply(Mapping[str, Any]):
     def __repr__(self) -> str:
         return as_text(self._view, self._look.rows)
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(repr(self))
 
     def _repr_html_(self) -> str:

@@ -14,12 +14,14 @@ LONGEST_LINE = 400
 
 def one_line(text: str) -> str:
     """Return a text of several lines as one, not too long."""
+    # Refusals of plans end with the whole item, which is what was typed.
+    text = text.partition("\nPlan: {")[0]
     line = "; ".join(" ".join(part.split()) for part in text.splitlines() if part.strip())
     line = line.replace(":; ", ": ")
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
 
 
-class MagicFailure(QueueServerError):
+class MagicFailure(QueueServerError):  # noqa: N818 - the root of what people did, not of errors
     """Something that a person typed could not be done; shown without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
@@ -30,10 +32,10 @@ class MagicFailure(QueueServerError):
 class RequestRejected(RequestRefused, MagicFailure):
     """The manager refused the request; ``reply`` is its whole answer."""
 
-    def __init__(self, method: str, reply: Mapping[str, Any]) -> None:
+    def __init__(self, method: str, reply: Mapping[str, Any], text: str | None = None) -> None:
         RequestRefused.__init__(self, method, reply)
-        if not str(self):
-            self.args = (f"the manager refused {method} without saying why",)
+        if text is not None or not str(self):
+            self.args = (text or f"the manager refused {method} without saying why",)
 
 
 class NoManager(MagicFailure):
@@ -68,6 +70,13 @@ class PlanEndedBadly(MagicFailure):
     def __init__(self, text: str, item: Mapping[str, Any]) -> None:
         super().__init__(text)
         self.item = dict(item)
+
+
+class WaitEnded(MagicFailure):
+    """The wait was interrupted; the manager goes on."""
+
+    def __init__(self) -> None:
+        super().__init__("no longer waiting; the manager goes on")
 
 
 def red_line(text: str) -> str:

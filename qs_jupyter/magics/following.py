@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from qs_jupyter.client.hub import Hub
+from qs_jupyter.client.mirror import Mirror
 
 Request = Callable[..., Mapping[str, Any]]
 
@@ -17,14 +19,18 @@ def follow(hub: Hub) -> None:
         seen = _newest(hub)
     try:
         while True:
-            hub.wait(lambda mirror: bool(mirror.console) and mirror.console[-1]["seq"] > seen)
+            hub.wait(partial(_has_newer, seen))
             with hub.lock:
-                pieces = [piece for piece in hub.mirror.console if piece["seq"] > seen]
+                pieces = [piece for piece in hub.mirror.console if piece["time"] > seen]
                 seen = _newest(hub)
             sys.stdout.write("".join(piece["text"] for piece in pieces))
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stdout.write("\nNo longer followed; the manager goes on.\n")
+
+
+def _has_newer(seen: float, mirror: Mirror) -> bool:
+    return bool(mirror.console) and mirror.console[-1]["time"] > seen
 
 
 def latest_lines(request: Request, number: int) -> str:
@@ -34,6 +40,6 @@ def latest_lines(request: Request, number: int) -> str:
     return "".join(text.splitlines(keepends=True)[-number:] if number else [])
 
 
-def _newest(hub: Hub) -> int:
+def _newest(hub: Hub) -> float:
     console = hub.mirror.console
-    return int(console[-1]["seq"]) if console else 0
+    return float(console[-1]["time"]) if console else 0.0

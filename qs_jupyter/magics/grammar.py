@@ -73,7 +73,7 @@ def _listed(kind: str, name: str) -> Way:
     return Way((Free(kind),), lambda words, _: {name: {words[0]: None}})
 
 
-def gathered(params: Params, name: str) -> list[str]:
+def gathered(params: Mapping[str, Any], name: str) -> list[str]:
     """Return the words of a repeated slot, in the order in which they were said."""
     return list(params.get(name, {}))
 

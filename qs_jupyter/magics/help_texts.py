@@ -103,4 +103,6 @@ def about_plan(name: str, plan: Mapping[str, Any]) -> str:
 
 def _row(usage: str, sentence: str) -> str:
     width = 58
-    return f"{usage:{width}} {sentence}" if len(usage) < width else f"{usage}\n{'':{width}} {sentence}"
+    return (
+        f"{usage:{width}} {sentence}" if len(usage) < width else f"{usage}\n{'':{width}} {sentence}"
+    )

@@ -72,14 +72,10 @@ def _start(command: Sequence[str], log: Path, held: int) -> int:
     return int(midwife.stdout)
 
 
-def _wait_for_answer(
-    connection: Connection, pid: int, life: int, log: Path, begun: int
-) -> None:
+def _wait_for_answer(connection: Connection, pid: int, life: int, log: Path, begun: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     address = connection.address
-    with Client(
-        address, encoding=connection.encoding, public_key=connection.public_key
-    ) as client:
+    with Client(address, encoding=connection.encoding, public_key=connection.public_key) as client:
         while True:
             try:
                 client.call("ping", {}, timeout_s=ROUND_S)

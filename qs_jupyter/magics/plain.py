@@ -77,6 +77,7 @@ class PlanName:
         self._item_type = item_type
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> PlannedItem:
+        """Make an item of the call."""
         item: dict[str, Any] = {"item_type": self._item_type, "name": self._name}
         if args:
             item["args"] = plain(args)
@@ -116,7 +117,9 @@ def plain(value: Any) -> Any:
 
 def _converted(value: Any) -> Any:
     if isinstance(value, PlannedItem):
-        raise UnsendableError(f"the plan {value.item['name']!r} cannot be an argument of another plan")
+        raise UnsendableError(
+            f"the plan {value.item['name']!r} cannot be an argument of another plan"
+        )
     if isinstance(value, Enum):
         return plain(value.value)
     if hasattr(value, "tolist") and hasattr(value, "dtype"):

@@ -22,8 +22,8 @@ from qs_jupyter.errors import BadRequest
 from qs_jupyter.magics.failures import MagicFailure
 from qs_jupyter.magics.plain import (
     DeviceName,
-    PlannedItem,
     PlanName,
+    PlannedItem,
     UnknownPartError,
     UnsendableError,
     plain,
@@ -148,7 +148,7 @@ def function_of_text(text: str, known: KnownNames) -> dict[str, Any]:
     source = text.strip()
     if source.startswith("{"):
         return {**parse_map(source, "FUNCTION"), "item_type": "function"}
-    call = _tree(source, "eval").body  # type: ignore[attr-defined]
+    call = _tree(source, "eval").body
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise MagicFailure(f"{source!r} is no call of a function, like function_sleep(20)")
     made: list[PlannedItem] = []
@@ -167,7 +167,7 @@ def _value(text: str, namespace: Namespace) -> Any:
 
 def _run(code: CodeType, namespace: Namespace) -> Any:
     try:
-        return eval(code, namespace)  # noqa: S307 - the user's own code, in the user's own kernel
+        return eval(code, namespace)  # the user's own code, in the user's own kernel
     except Exception as error:
         raise MagicFailure(_reason(error)) from error
 

@@ -62,7 +62,7 @@ def chosen(params: Mapping[str, Any], items: Sequence[Item], *, last: bool = Fal
         return find(params["uid"], items, last=last)
     pos = {"front": 0, "back": -1}.get(params["pos"], params["pos"])
     try:
-        return items[pos]
+        return items[int(pos)]
     except IndexError:
         raise MagicFailure(f"there is no item {pos} among {len(items)}") from None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,18 +48,21 @@ class Session:
     ) -> None:
         self._configured = wishes
         self._overrides: dict[str, Any] = {}
+        self._of_this_line: dict[str, Any] = {}
         self._variables = variables if variables is not None else {}
         self._connect = connect
         self._caches: dict[tuple[str, str], NameCache] = {}
         self._hubs: list[Hub] = []
         self.keys = KeyRing(ask)
+        # Notes of locks that were set from here, for completion.
+        self.notes: list[str] = []
 
     # ------------------------------------------------------------------------- who and where
 
     @property
     def wishes(self) -> Wishes:
-        """The configuration with what was typed since."""
-        return replace(self._configured(), **self._overrides)
+        """The configuration with what was typed since, and with this line."""
+        return replace(self._configured(), **{**self._overrides, **self._of_this_line})
 
     def change(self, **overrides: Any) -> dict[str, Any]:
         """Let typed values win over the configuration; return those that did before."""
@@ -69,6 +72,15 @@ class Session:
     def restore(self, before: dict[str, Any]) -> None:
         """Go back to what `change` returned."""
         self._overrides = before
+
+    @contextmanager
+    def for_this_line(self, **overrides: Any) -> Iterator[None]:
+        """Let the options of one line win over everything."""
+        before, self._of_this_line = self._of_this_line, overrides
+        try:
+            yield
+        finally:
+            self._of_this_line = before
 
     @property
     def user(self) -> str:
@@ -84,9 +96,7 @@ class Session:
     def hub(self) -> Hub:
         """The hub of the manager, following it."""
         wishes = self.wishes
-        hub = self._connect(
-            wishes.address, encoding=wishes.encoding, public_key=wishes.public_key
-        )
+        hub = self._connect(wishes.address, encoding=wishes.encoding, public_key=wishes.public_key)
         if hub not in self._hubs:
             self._hubs.append(hub)
         return hub
@@ -166,7 +176,7 @@ class Session:
 
     def known_names(self) -> KnownNames:
         """Return what names mean in Python items, as the manager knows it now."""
-        tables = self.names.current(lambda method: self.request(method))
+        tables = self.names.current(self.request)
         return KnownNames(tables.plans, tables.devices, self._variables)
 
     @property

@@ -13,6 +13,7 @@ from qs_jupyter.magics.plain import call_text
 Data = Mapping[str, Any]
 
 SHORT_UID = 8
+_SECRETS = ("key", "curve_secretkey")
 _BUSY = ("executing_queue", "starting_queue", "executing_task", "running")
 _TONES = {
     **dict.fromkeys(_BUSY, "busy"),
@@ -262,19 +263,40 @@ def _hints(facts: Data) -> list[str]:
     return [str(facts["hint"])] if facts.get("hint") else []
 
 
-def _anything(reply: Data, _look: Look, _facts: Data) -> View:
+def _turned(word: str) -> Callable[[Data, Look, Data], View]:
+    return lambda reply, _look, _facts: View(
+        f"{word}: {reply.get('edit')}", [_badge("queue", reply.get("qsize"))]
+    )
+
+
+def _begun_task(reply: Data, _look: Look, _facts: Data) -> View:
+    uid = str(reply.get("task_uid"))
+    return View("Accepted", [Badge("task", uid)], texts=[f"Wait: %qserver wait task {uid}"])
+
+
+def _config(reply: Data, _look: Look, _facts: Data) -> View:
+    """Show how to reach the worker; its secret key stays in the reply."""
+    config = dict(reply.get("config") or {})
+    info = dict(config.get("ip_connect_info") or {})
+    config["ip_connect_info"] = {
+        name: "(hidden)" if name in _SECRETS else value for name, value in info.items()
+    }
+    return View("", texts=[json.dumps(config, indent=2, default=str)])
+
+
+def _anything(reply: Data, _look: Look, facts: Data) -> View:
     """Show what a reply holds beyond its success: fields, and maps as JSON."""
     texts = [str(reply["msg"])] if reply.get("msg") else []
     badges = []
     for name, value in reply.items():
-        if name in ("success", "msg") or name.endswith("_uid") and name != "task_uid":
+        if name in ("success", "msg") or (name.endswith("_uid") and name != "task_uid"):
             continue
         if isinstance(value, Mapping | list):
             texts.append(f"{name}: {json.dumps(value, indent=2, default=str)}")
         else:
             badges.append(_badge(name, value))
     if not badges and not texts:
-        return View("Done" if reply.get("success") else "")
+        return View("Accepted" if facts.get("starts") else "Done")
     return View("", badges, texts=texts)
 
 
@@ -312,4 +334,10 @@ _VIEWS: dict[str, Callable[[Data, Look, Data], View]] = {
     "task_status": _task,
     "task_result": _task,
     "re_runs": _runs,
+    "queue_undo": _turned("Taken back"),
+    "queue_redo": _turned("Made again"),
+    "function_execute": _begun_task,
+    "script_upload": _begun_task,
+    "environment_update": _begun_task,
+    "config_get": _config,
 }

@@ -6,11 +6,12 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from qs_jupyter.client.hub import Hub, Link
+from qs_jupyter.client.hub import DocumentBatch, Hub, Link
 from qs_jupyter.client.mirror import Mirror
 from qs_jupyter.magics.failures import MagicFailure, PlanEndedBadly
 from qs_jupyter.magics.plain import call_text
@@ -20,7 +21,12 @@ SILENCE_S = 1.0
 FRAME_S = 0.25
 GOOD_ENDINGS = ("completed", "stopped")
 
-_SETTLING = ("initializing", "creating_environment", "closing_environment", "destroying_environment")
+_SETTLING = (
+    "initializing",
+    "creating_environment",
+    "closing_environment",
+    "destroying_environment",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +77,24 @@ def wait(hub: Hub, goal: Goal, make_bar: Callable[[], Bar]) -> Mapping[str, Any]
         return _result(hub, goal)
     bar = make_bar()
     try:
-        while True:
-            with hub.lock:
-                progress = _with_link(goal.progress(hub.mirror), hub.link)
-            bar.show(progress, time.monotonic() - begun)
-            if hub.wait(goal.is_reached, FRAME_S):
-                return _result(hub, goal)
+        # The documents tell how many points of the running plan are measured.
+        with hub.following_documents() as documents:
+            while True:
+                drain(documents)
+                with hub.lock:
+                    progress = _with_link(goal.progress(hub.mirror), hub.link)
+                bar.show(progress, time.monotonic() - begun)
+                if hub.wait(goal.is_reached, FRAME_S):
+                    return _result(hub, goal)
     finally:
         bar.close()
+
+
+def drain(documents: SimpleQueue[DocumentBatch]) -> None:
+    """Forget documents that have been put into the mirror."""
+    with suppress(Empty):
+        while True:
+            documents.get_nowait()
 
 
 async def wait_async(
@@ -90,9 +106,15 @@ async def wait_async(
     """
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
-    end_listening = hub.listen(lambda _parts: loop.call_soon_threadsafe(changed.set))
+
+    def notice(_parts: set[str]) -> None:
+        loop.call_soon_threadsafe(changed.set)
+
+    end_listening = hub.listen(notice)
     begun = time.monotonic()
     bar: Bar | None = None
+    documents: SimpleQueue[DocumentBatch] | None = None
+    shown = ExitStack()
     try:
         await asyncio.to_thread(_start, hub)
         while True:
@@ -103,7 +125,11 @@ async def wait_async(
                 progress = _with_link(goal.progress(hub.mirror), hub.link)
             lasted = time.monotonic() - begun
             if make_bar is not None and lasted >= SILENCE_S:
-                bar = bar or make_bar()
+                if bar is None or documents is None:
+                    bar = make_bar()
+                    shown.callback(bar.close)
+                    documents = shown.enter_context(hub.following_documents())
+                drain(documents)
                 bar.show(progress, lasted)
             pause = FRAME_S if bar is not None else max(SILENCE_S - lasted, 0.01)
             with suppress(TimeoutError):
@@ -111,8 +137,7 @@ async def wait_async(
                     await changed.wait()
     finally:
         end_listening()
-        if bar is not None:
-            bar.close()
+        shown.close()
 
 
 def _start(hub: Hub) -> None:
@@ -157,7 +182,9 @@ def queue_done() -> Goal:
         nonlocal most
         left = mirror.status.get("items_in_queue", 0) + bool(mirror.running_item)
         most = max(most, left)
-        return Progress(_state(mirror).text, most - left, most)
+        state = _state(mirror)
+        points = f" ({state.done}/{state.total} points)" if state.total else ""
+        return Progress(f"{state.text}{points}", most - left, most)
 
     return Goal(is_reached, progress, lambda mirror: dict(mirror.status))
 
@@ -227,7 +254,13 @@ def _ended(mirror: Mirror, uid: str) -> Mapping[str, Any] | None:
 def _state(mirror: Mirror) -> Progress:
     state = str(mirror.status.get("manager_state", "unknown")).replace("_", " ")
     running = mirror.running_item
-    return Progress(f"{state}: {call_text(running)}" if running else state)
+    if not running:
+        return Progress(state)
+    text = f"{state}: {call_text(running)}"
+    runs = mirror.live.of_item(str(running.get("item_uid")))
+    if not runs or not runs[-1].points_total:
+        return Progress(text)
+    return Progress(text, runs[-1].points_done, runs[-1].points_total)
 
 
 # --------------------------------------------------------------------------------------- bars

@@ -38,30 +38,34 @@ class QueueEdits:
 
     # ----------------------------------------------------------------------------- reading
 
-    def contents(self) -> Reply:
+    def contents(self, event_seq: bool) -> Reply:
         """Return the whole queue and the running item."""
         manager = self._manager
         running = manager.running_item
-        return {
+        reply: dict[str, Any] = {
             "items": EncodedText(manager.queue.text),
             "running_item": EncodedText(running.text) if running else {},
             "plan_queue_uid": manager.uids["plan_queue_uid"],
-            "event_seq": manager.events.seq,
         }
+        return self._numbered(reply, event_seq)
 
     def get(self, pos: Any, uid: Any) -> Reply:
         """Return one item."""
         source = positions.parse_source(pos, uid)
         return {"item": EncodedText(self._manager.queue.get(source, self._running_uid).text)}
 
-    def past(self) -> Reply:
+    def past(self, event_seq: bool) -> Reply:
         """Return the history."""
         manager = self._manager
-        return {
+        reply = {
             "items": EncodedText(manager.history.text),
             "plan_history_uid": manager.uids["plan_history_uid"],
-            "event_seq": manager.events.seq,
         }
+        return self._numbered(reply, event_seq)
+
+    def _numbered(self, reply: dict[str, Any], event_seq: bool) -> Reply:
+        # Only for those who ask: other clients compare whole replies with what they have kept.
+        return {**reply, "event_seq": self._manager.events.seq} if event_seq else reply
 
     # ------------------------------------------------------------------------------ adding
 

@@ -123,7 +123,7 @@ def close_environment(model: Model, _event: ev.CloseRequested) -> Step:
     if model.phase is not Phase.IDLE:
         raise WrongState(f"Manager state is not idle. Current state: {model.phase.value}")
     if model.environment.main_thread.is_foreign:
-        raise WrongState(f"Worker IPython kernel is busy{holder(model)}")
+        raise WrongState(f"Worker IPython kernel is busy.{holder(model)}")
     environment = replace(model.environment, stage=Stage.CLOSING)
     return replace(model, phase=Phase.CLOSING, environment=environment), [CloseWorker()]
 

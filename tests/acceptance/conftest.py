@@ -13,7 +13,6 @@ import pytest
 from tests.acceptance.running import Home, MakeHome, MakeManager, RunningManager
 
 
-
 @contextlib.contextmanager
 def _managers() -> Iterator[tuple[MakeHome, MakeManager]]:
     # The paths of the worker's sockets must be short, and those of pytest are not.

@@ -55,6 +55,12 @@ class Answer:
         reply: dict[str, Any] = ast.literal_eval(text)
         return reply
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the request was accepted without a word."""
+        reply = self.reply
+        return self.code == 0 and reply["success"] is True and reply["msg"] == ""
+
     def __getitem__(self, key: str) -> Any:
         return self.reply[key]
 
@@ -342,9 +348,11 @@ class RunningManager:
     def until_running(self, uid: str | None = None) -> Status:
         """Wait until a plan, or a certain one, runs in the Run Engine."""
         return self.until(
-            lambda status: status["re_state"] == "running"
-            and status["manager_state"] == "executing_queue"
-            and (uid is None or status["running_item_uid"] == uid)
+            lambda status: (
+                status["re_state"] == "running"
+                and status["manager_state"] == "executing_queue"
+                and (uid is None or status["running_item_uid"] == uid)
+            )
         )
 
     def until_text(self, pattern: str, begin: int = 0, limit_s: float = LIMIT_S) -> re.Match[str]:
@@ -369,9 +377,7 @@ class RunningManager:
         """Append a ``count`` to the queue and return its UID."""
         kwargs = {"num": num, "delay": delay}
         item = {"item_type": "plan", "name": "count", "args": [["det1", "det2"]], "kwargs": kwargs}
-        reply = self.do(
-            "queue_item_add", item=item, user="a test", user_group="primary", **more
-        )
+        reply = self.do("queue_item_add", item=item, user="a test", user_group="primary", **more)
         return str(reply["item"]["item_uid"])
 
     def reset(self) -> None:

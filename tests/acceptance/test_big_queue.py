@@ -51,8 +51,15 @@ def measure(manager: RunningManager) -> dict[str, float]:
     def remove(number: int) -> None:
         manager.do("queue_item_remove", uid=added[number])
 
-    result = {name: median_s(work) for name, work in
-              {"add": add, "move": move, "status": lambda _: manager.status(), "remove": remove}.items()}
+    result = {
+        name: median_s(work)
+        for name, work in {
+            "add": add,
+            "move": move,
+            "status": lambda _: manager.status(),
+            "remove": remove,
+        }.items()
+    }
     assert manager.status()["items_in_queue"] == size
     return result
 

@@ -125,8 +125,12 @@ def test_startup_code_that_hangs_is_destroyed(make_manager: MakeManager, loop: s
     refused = manager.qserver("environment", "close")
     assert refused.code == 2
     # Everybody else is served meanwhile.
-    manager.do("queue_item_add", item={"item_type": "instruction", "name": "queue_stop"},
-               user="a test", user_group="primary")
+    manager.do(
+        "queue_item_add",
+        item={"item_type": "instruction", "name": "queue_stop"},
+        user="a test",
+        user_group="primary",
+    )
     manager.do("queue_clear")
 
     assert manager.qserver("environment", "destroy")["success"] is True
@@ -136,12 +140,34 @@ def test_startup_code_that_hangs_is_destroyed(make_manager: MakeManager, loop: s
     open_well(manager, folder)
 
 
+ODD_PLAN = """\
+from qs_kernel_worker import parameter_annotation_decorator
+
+@parameter_annotation_decorator({"parameters": {"a": {"annotation": "typing.List[Unknown]"}}})
+def odd_plan(a):
+    yield from count([det1])
+"""
+
+
 def test_a_plan_that_cannot_be_described_is_told_by_name(make_manager: MakeManager) -> None:
-    source = "class Odd: pass\n\ndef odd_plan(a=Odd()):\n    yield from count([det1])\n"
-    manager, folder = started(make_manager, source)
+    manager, folder = started(make_manager, ODD_PLAN)
     report = open_in_vain(manager)
-    assert "odd_plan" in report["msg"]
+    assert "Failed to create description of plan 'odd_plan'" in report["msg"]
     open_well(manager, folder)
+
+
+def test_a_plan_that_cannot_be_described_is_left_out_when_that_is_wanted(
+    make_manager: MakeManager,
+) -> None:
+    manager = make_manager()
+    folder = folder_with(manager.home, ODD_PLAN)
+    manager.start("--startup-dir", str(folder), "--ignore-invalid-plans", "ON")
+    manager.open()
+    plans = manager.ask("plans_existing")["plans_existing"]
+    assert "count" in plans
+    assert "odd_plan" not in plans
+    report = manager.qserver("environment", "report")["environment_report"]
+    assert "odd_plan" in report["report"]["rejected_plans"]
 
 
 def test_without_a_run_engine_the_environment_opens_and_says_so(make_manager: MakeManager) -> None:

@@ -8,8 +8,6 @@ from tests.acceptance.running import MakeManager, RunningManager
 
 pytestmark = pytest.mark.xdist_group("tutorial environment")
 
-ACCEPTED = {"success": True, "msg": ""}
-
 
 def test_status_tells_that_the_manager_is_idle_and_has_no_environment(
     closed: RunningManager,
@@ -45,7 +43,7 @@ def test_the_environment_is_opened_and_closed_as_often_as_one_likes(
     closed: RunningManager,
 ) -> None:
     for _ in range(2):
-        assert closed.qserver("environment", "open").reply == ACCEPTED
+        assert closed.qserver("environment", "open").is_accepted
         opened = closed.until(lambda status: status["worker_environment_exists"])
         assert opened["manager_state"] == "idle"
         assert opened["worker_environment_state"] == "idle"
@@ -56,7 +54,7 @@ def test_the_environment_is_opened_and_closed_as_often_as_one_likes(
         assert again["success"] is False
         assert again["msg"] == "RE Worker environment already exists."
 
-        assert closed.qserver("environment", "close").reply == ACCEPTED
+        assert closed.qserver("environment", "close").is_accepted
         status = closed.until(lambda status: not status["worker_environment_exists"])
         status = closed.until_idle()
         assert status["worker_environment_state"] == "closed"
@@ -84,7 +82,7 @@ def test_a_second_request_to_open_is_refused_while_the_first_is_carried_out(
 
 def test_an_idle_environment_is_destroyed_and_another_one_opened(opened: RunningManager) -> None:
     worker = opened.worker_pid
-    assert opened.qserver("environment", "destroy").reply == ACCEPTED
+    assert opened.qserver("environment", "destroy").is_accepted
     opened.until(lambda status: not status["worker_environment_exists"])
     status = opened.until_idle()
     assert status["worker_environment_state"] == "closed"
@@ -115,7 +113,7 @@ def test_a_busy_environment_is_not_closed_but_can_be_destroyed(opened: RunningMa
     assert answer.code == 2
     assert answer["msg"] == "Queue execution is in progress."
 
-    assert opened.qserver("environment", "destroy").reply == ACCEPTED
+    assert opened.qserver("environment", "destroy").is_accepted
     opened.until(lambda status: not status["worker_environment_exists"])
     status = opened.until_idle()
     assert status["items_in_queue"] == 1

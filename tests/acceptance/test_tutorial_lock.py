@@ -11,7 +11,6 @@ from tests.acceptance.running import MakeManager, RunningManager
 
 pytestmark = pytest.mark.xdist_group("tutorial lock")
 
-ACCEPTED = {"success": True, "msg": ""}
 NOTE = "The environment is locked. Do not unlock environment!"
 KEY = ("--lock-key", "userlockkey")
 UNLOCKED = {
@@ -94,14 +93,14 @@ def test_a_locked_environment_opens_only_with_the_key(unlocked: RunningManager) 
     refused = unlocked.qserver("environment", "open")
     assert refused.code == 2
     assert re.fullmatch(WRONG_KEY, refused["msg"])
-    assert unlocked.qserver(*KEY, "environment", "open").reply == ACCEPTED
+    assert unlocked.qserver(*KEY, "environment", "open").is_accepted
     unlocked.until(lambda status: status["worker_environment_exists"])
     assert unlocked.qserver("environment", "close").code == 2
-    assert unlocked.qserver(*KEY, "environment", "close").reply == ACCEPTED
+    assert unlocked.qserver(*KEY, "environment", "close").is_accepted
     unlocked.until(lambda status: not status["worker_environment_exists"])
     unlocked.until_idle()
     # The queue is not locked.
-    assert unlocked.qserver("queue", "clear").reply == ACCEPTED
+    assert unlocked.qserver("queue", "clear").is_accepted
 
 
 def test_a_locked_queue_is_edited_only_with_the_key(unlocked: RunningManager) -> None:
@@ -114,7 +113,7 @@ def test_a_locked_queue_is_edited_only_with_the_key(unlocked: RunningManager) ->
     assert "Invalid lock key" in refused["msg"]
     assert unlocked.qserver(*KEY, "queue", "add", "plan", plan)["qsize"] == 1
     assert unlocked.qserver("queue", "get")["items"] != []
-    assert unlocked.qserver(*KEY, "queue", "clear").reply == ACCEPTED
+    assert unlocked.qserver(*KEY, "queue", "clear").is_accepted
 
     reply = unlocked.qserver(*KEY, "lock", "all").reply
     info = reply["lock_info"]
@@ -175,7 +174,7 @@ def test_a_plan_that_is_forbidden_leaves_the_allowed_list(make_manager: MakeMana
     assert "function_sleep" in primary["allowed_functions"]
 
     (manager.home.work / "new_permissions.yaml").write_text(PERMISSIONS)
-    assert manager.qserver("permissions", "set", "new_permissions.yaml").reply == ACCEPTED
+    assert manager.qserver("permissions", "set", "new_permissions.yaml").is_accepted
     groups = manager.qserver("permissions", "get")["user_group_permissions"]["user_groups"]
     assert set(groups) == {"root", "primary"}
     assert groups["primary"]["forbidden_plans"] == ["grid_scan"]
@@ -189,7 +188,7 @@ def test_a_plan_that_is_forbidden_leaves_the_allowed_list(make_manager: MakeMana
     assert refused.code == 2
     assert "Plan 'grid_scan' is not in the list of allowed plans" in refused["msg"]
 
-    assert manager.qserver("permissions", "reload").reply == ACCEPTED
+    assert manager.qserver("permissions", "reload").is_accepted
     assert "grid_scan" in manager.qserver("allowed", "plans")["plans_allowed"]
 
 

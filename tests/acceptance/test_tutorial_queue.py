@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from tests.acceptance.running import RunningManager, uids
 
 pytestmark = pytest.mark.xdist_group("tutorial queue")
 
-ACCEPTED = {"success": True, "msg": ""}
 SLOW_COUNT = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 5, "delay": 0.4}}'
 
 
@@ -46,7 +46,7 @@ def test_allowed_plans_and_devices_are_shown_by_name(manager: RunningManager) ->
 
 def test_a_cleared_queue_is_empty(manager: RunningManager) -> None:
     manager.add_count()
-    assert manager.qserver("queue", "clear").reply == ACCEPTED
+    assert manager.qserver("queue", "clear").is_accepted
     assert manager.qserver("status")["items_in_queue"] == 0
     reply = manager.qserver("queue", "get").reply
     assert reply["items"] == []
@@ -144,13 +144,17 @@ def test_a_plan_that_does_not_exist_is_refused_with_a_reason(manager: RunningMan
 
 def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager) -> None:
     first, second, third = add_slow(opened, 3)
-    opened.do("queue_item_update", item={**opened.queue()[1], "kwargs": {}}, user="qserver-cli",
-              user_group="primary")
-    assert opened.qserver("history", "clear").reply == ACCEPTED
+    opened.do(
+        "queue_item_update",
+        item={**opened.queue()[1], "kwargs": {}},
+        user="qserver-cli",
+        user_group="primary",
+    )
+    assert opened.qserver("history", "clear").is_accepted
     status = opened.qserver("status").reply
     assert (status["items_in_queue"], status["items_in_history"]) == (3, 0)
 
-    assert opened.qserver("queue", "start").reply == ACCEPTED
+    assert opened.qserver("queue", "start").is_accepted
     items, running = queue_get(opened)
     assert uids(items) == [second, third]
     assert running["item_uid"] == first
@@ -166,7 +170,7 @@ def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager
     assert uids(history) == [first, second, third]
     assert {entry["result"]["exit_status"] for entry in history} == {"completed"}
     assert all("properties" not in entry for entry in history)
-    for earlier, later in zip(history, history[1:], strict=False):
+    for earlier, later in itertools.pairwise(history):
         assert earlier["result"]["time_stop"] <= later["result"]["time_start"]
 
 
@@ -201,7 +205,7 @@ def test_clearing_the_queue_leaves_the_running_plan_alone(opened: RunningManager
     opened.add_count()
     opened.do("queue_start")
     opened.until_running(running)
-    assert opened.qserver("queue", "clear").reply == ACCEPTED
+    assert opened.qserver("queue", "clear").is_accepted
     assert queue_get(opened)[1]["item_uid"] == running
     opened.until_idle()
     assert uids(opened.history()) == [running]
@@ -210,7 +214,7 @@ def test_clearing_the_queue_leaves_the_running_plan_alone(opened: RunningManager
 def test_a_stopped_queue_ends_behind_the_running_plan(opened: RunningManager) -> None:
     first, second = add_slow(opened, 2)
     opened.do("queue_start")
-    assert opened.qserver("queue", "stop").reply == ACCEPTED
+    assert opened.qserver("queue", "stop").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is True
@@ -231,7 +235,7 @@ def test_a_pending_stop_is_taken_back(opened: RunningManager) -> None:
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is True
 
-    assert opened.qserver("queue", "stop", "cancel").reply == ACCEPTED
+    assert opened.qserver("queue", "stop", "cancel").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is False
@@ -265,7 +269,7 @@ def test_the_instruction_queue_stop_stops_the_queue_once(opened: RunningManager)
 def test_in_loop_mode_finished_plans_come_back_under_new_uids(opened: RunningManager) -> None:
     uid = opened.add_count()
     opened.add_count(num=3, delay=0.3)
-    assert opened.qserver("queue", "mode", "set", "loop", "True").reply == ACCEPTED
+    assert opened.qserver("queue", "mode", "set", "loop", "True").is_accepted
     assert opened.status()["plan_queue_mode"] == {"loop": True, "ignore_failures": False}
     opened.do("queue_start")
     opened.until(lambda status: status["items_in_history"] == 1)
@@ -278,7 +282,7 @@ def test_in_loop_mode_finished_plans_come_back_under_new_uids(opened: RunningMan
 
 
 def test_with_autostart_an_added_plan_runs_by_itself(opened: RunningManager) -> None:
-    assert opened.qserver("queue", "autostart", "enable").reply == ACCEPTED
+    assert opened.qserver("queue", "autostart", "enable").is_accepted
     assert opened.status()["queue_autostart_enabled"] is True
     for number in (1, 2):
         begun = opened.status()
@@ -288,7 +292,7 @@ def test_with_autostart_an_added_plan_runs_by_itself(opened: RunningManager) -> 
         )
     status = opened.until_idle()
     assert status["queue_autostart_enabled"] is True
-    assert opened.qserver("queue", "autostart", "disable").reply == ACCEPTED
+    assert opened.qserver("queue", "autostart", "disable").is_accepted
 
 
 def test_history_is_cleared_in_part_and_as_a_whole(opened: RunningManager) -> None:
@@ -296,9 +300,9 @@ def test_history_is_cleared_in_part_and_as_a_whole(opened: RunningManager) -> No
     opened.do("queue_start")
     opened.until(lambda status: status["items_in_history"] == 4)
     opened.until_idle()
-    assert opened.qserver("history", "clear", "3").reply == ACCEPTED
+    assert opened.qserver("history", "clear", "3").is_accepted
     assert uids(opened.history()) == added[1:]
-    assert opened.qserver("history", "clear", added[2]).reply == ACCEPTED
+    assert opened.qserver("history", "clear", added[2]).is_accepted
     assert uids(opened.history()) == added[3:]
-    assert opened.qserver("history", "clear").reply == ACCEPTED
+    assert opened.qserver("history", "clear").is_accepted
     assert opened.history() == []

@@ -8,7 +8,6 @@ from tests.acceptance.running import RunningManager, table_rows, uids
 
 pytestmark = pytest.mark.xdist_group("tutorial run engine")
 
-ACCEPTED = {"success": True, "msg": ""}
 ROW = r"\n\|\s+{} \|"
 
 
@@ -47,7 +46,7 @@ def test_the_state_of_the_run_engine_is_none_without_an_environment(
 
 def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: RunningManager) -> None:
     position = begin(opened, row=1, delay=1.5)
-    assert opened.qserver("re", "pause").reply == ACCEPTED
+    assert opened.qserver("re", "pause").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
     assert status["pause_pending"] is True
@@ -63,7 +62,7 @@ def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: Runni
     (run,) = opened.qserver("re", "runs")["run_list"]
     assert run["is_open"] is True
 
-    assert opened.qserver("re", "resume").reply == ACCEPTED
+    assert opened.qserver("re", "resume").is_accepted
     opened.until_text("generator count", position)
     opened.until_idle()
     assert table_rows(opened.watch.console[position:]) == [1, 2, 3, 4]
@@ -74,12 +73,12 @@ def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: Runni
 
 def test_an_immediate_pause_repeats_the_point(opened: RunningManager) -> None:
     position = begin(opened, row=2, delay=0.6)
-    assert opened.qserver("re", "pause", "immediate").reply == ACCEPTED
+    assert opened.qserver("re", "pause", "immediate").is_accepted
     status = opened.until_state("paused")
     assert status["re_state"] == "paused"
     assert table_rows(opened.watch.console[position:]) == [1, 2]
 
-    assert opened.qserver("re", "resume").reply == ACCEPTED
+    assert opened.qserver("re", "resume").is_accepted
     opened.until_text("generator count", position)
     status = opened.until_idle()
     assert status["re_state"] == "idle"
@@ -108,7 +107,7 @@ def test_a_deferred_pause_behind_the_last_checkpoint_lets_the_plan_finish_and_st
 def test_a_stopped_plan_succeeds_and_the_queue_stops(opened: RunningManager) -> None:
     paused(opened)
     opened.add_count()
-    assert opened.qserver("re", "stop").reply == ACCEPTED
+    assert opened.qserver("re", "stop").is_accepted
     opened.until_idle()
     (entry,) = opened.history()
     assert entry["result"]["exit_status"] == "stopped"
@@ -122,7 +121,7 @@ def test_a_stopped_plan_succeeds_and_the_queue_stops(opened: RunningManager) -> 
 def test_an_aborted_plan_fails_and_comes_back_to_the_front(opened: RunningManager) -> None:
     paused(opened)
     later = opened.add_count()
-    assert opened.qserver("re", "abort").reply == ACCEPTED
+    assert opened.qserver("re", "abort").is_accepted
     opened.until_idle()
     (entry,) = opened.history()
     assert entry["result"]["exit_status"] == "aborted"
@@ -142,7 +141,7 @@ def test_a_halted_plan_fails_and_a_reopened_environment_runs_plans(
     opened: RunningManager,
 ) -> None:
     paused(opened)
-    assert opened.qserver("re", "halt").reply == ACCEPTED
+    assert opened.qserver("re", "halt").is_accepted
     opened.until_idle()
     (entry,) = opened.history()
     assert entry["result"]["exit_status"] == "halted"
@@ -150,7 +149,7 @@ def test_a_halted_plan_fails_and_a_reopened_environment_runs_plans(
     assert waiting["name"] == "count"
     assert waiting["item_uid"] != entry["item_uid"]
 
-    assert opened.qserver("environment", "close").reply == ACCEPTED
+    assert opened.qserver("environment", "close").is_accepted
     opened.until(lambda status: not status["worker_environment_exists"])
     opened.until_idle()
     opened.open()
@@ -174,7 +173,7 @@ def test_queue_start_after_a_halt_does_what_the_state_of_the_run_engine_says(
     opened.add_count()
     answer = opened.qserver("queue", "start")
     if state == "idle":
-        assert answer.reply == ACCEPTED
+        assert answer.is_accepted
         opened.until(lambda status: status["items_in_history"] == 2)
         opened.until_idle()
     else:
@@ -192,7 +191,9 @@ def test_nothing_is_continued_that_is_not_paused(opened: RunningManager, word: s
 def test_nothing_is_paused_that_does_not_run(opened: RunningManager) -> None:
     answer = opened.qserver("re", "pause")
     assert answer.code == 2
-    assert "Run engine can be paused only in 'running' state. Current state: 'idle'" in answer["msg"]
+    assert (
+        "Run engine can be paused only in 'running' state. Current state: 'idle'" in answer["msg"]
+    )
 
 
 def test_a_paused_plan_neither_closes_nor_starts_anything_else(opened: RunningManager) -> None:

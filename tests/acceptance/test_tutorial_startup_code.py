@@ -68,9 +68,7 @@ def test_changed_startup_files_are_read_when_the_environment_is_opened_again(
     folder = copy_of_profile(manager.home)
     manager.start(f"--startup-dir={folder}")
     manager.open()
-    (folder / "99-zz-more.py").write_text(
-        "def my_new_plan():\n    yield from count([det1])\n"
-    )
+    (folder / "99-zz-more.py").write_text("def my_new_plan():\n    yield from count([det1])\n")
     assert "my_new_plan" not in manager.ask("plans_existing")["plans_existing"]
     manager.do("environment_close")
     manager.until(lambda status: not status["worker_environment_exists"])

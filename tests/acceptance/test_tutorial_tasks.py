@@ -78,9 +78,17 @@ def test_an_immediate_plan_that_fails_does_not_come_to_the_queue(opened: Running
     opened.qserver("queue", "execute", "plan", '{"name": "count", "args": [["det1"]]}')
     opened.until(lambda status: status["items_in_history"] == 1)
     opened.until_idle()
-    opened.do("queue_item_execute", item={"item_type": "plan", "name": "count",
-              "args": [["det1"]], "kwargs": {"num": 50, "delay": 1}},
-              user="a test", user_group="primary")
+    opened.do(
+        "queue_item_execute",
+        item={
+            "item_type": "plan",
+            "name": "count",
+            "args": [["det1"]],
+            "kwargs": {"num": 50, "delay": 1},
+        },
+        user="a test",
+        user_group="primary",
+    )
     opened.until_running()
     opened.do("re_pause", option="immediate")
     opened.until_state("paused")
@@ -173,9 +181,7 @@ def test_an_unknown_task_is_not_found(opened: RunningManager) -> None:
 def test_a_function_that_is_not_allowed_is_refused(opened: RunningManager) -> None:
     answer = opened.qserver("function", "execute", '{"name": "clear_buffer"}')
     assert answer.code == 2
-    assert (
-        "Function 'clear_buffer' is not allowed for users from 'primary' group." in answer["msg"]
-    )
+    assert "Function 'clear_buffer' is not allowed for users from 'primary' group." in answer["msg"]
 
 
 # ------------------------------------------------------------------------------------- scripts

@@ -35,7 +35,8 @@ def is_required() -> bool:
 
 def build() -> None:
     """Build the environment unless it is there; several processes may ask at once."""
-    with (HERE.parents[1] / ".venv-clients.lock").open("w") as lock:
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_current():
             return
@@ -72,6 +73,7 @@ def main() -> int:
     except IndexUnreachableError as error:
         print(f"{error}; their tests will be skipped", file=sys.stderr)
         return int(is_required())
+    STAMP.touch()
     return 0
 
 

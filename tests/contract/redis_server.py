@@ -19,10 +19,11 @@ def server_binary() -> str | None:
 
 
 class RedisServer:
-    """One server on a Unix socket; what it holds survives `stop` and `start`."""
+    """One server on a Unix socket, and on a port if told; what it holds survives `stop`."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
+    def __init__(self, binary: str, folder: Path, port: int = 0) -> None:
         self._binary = binary
+        self._port = port
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"unix://{folder}/redis.sock"
@@ -31,7 +32,7 @@ class RedisServer:
         """Start the server and wait until it takes connections."""
         self._process = subprocess.Popen(
             [
-                self._binary, "--port", "0", "--unixsocket", f"{self._folder}/redis.sock",
+                self._binary, "--port", str(self._port), "--unixsocket", f"{self._folder}/redis.sock",
                 "--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "always",
                 "--save", "", "--logfile", "", "--maxmemory-policy", "noeviction",
             ],

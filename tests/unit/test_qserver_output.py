@@ -9,7 +9,8 @@ import pytest
 
 from qs_jupyter.api import table
 from qs_jupyter.api.phrases import Grammar
-from qs_jupyter.cli import qserver, replies
+from qs_jupyter.cli import qserver
+from qs_jupyter.client import replies
 
 NOON = datetime(2026, 11, 22, 18, 10, 20)  # noqa: DTZ001 - shown as it is
 

@@ -33,6 +33,5 @@ class Console(Part):
         """Empty the console of this panel."""
         with self.desk.hub.lock:
             self._lines.clear()
-        if self.desk.pulse is not None:
-            self.desk.pulse.touch(self)
+        self.touch()
         return Done()

@@ -37,6 +37,7 @@ class Desk:
         self.user_group = user_group
         self.keys = keys if keys is not None else KeyRing(_nobody_answers)
         self.lists = Lists(self)
+        self.edits = Edits()
         self.pulse: Pulse | None = None
         self.open_form: Callable[[Mapping[str, Any], str | None], None] | None = None
 
@@ -86,6 +87,37 @@ class Desk:
     def _is_locked(self, scope: str) -> bool:
         with self.hub.lock:
             return bool((self.hub.mirror.status.get("lock") or {}).get(scope))
+
+
+class Edits:
+    """What this panel did to the queue, so that undo takes nobody else's work back.
+
+    Each entry is the UID of the queue right after the edit. ``touch`` is called after changes.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.undone: list[str] = []
+        self.touch: Callable[[], None] = _nothing
+
+    def note(self, reply: Mapping[str, Any]) -> None:
+        """Remember the edit that a reply is about."""
+        uid = reply.get("plan_queue_uid")
+        if uid:
+            self.done.append(str(uid))
+            self.undone.clear()
+            self.touch()
+
+    def turned(self, reply: Mapping[str, Any], *, back: bool) -> None:
+        """Remember that the last edit was taken back, or made again."""
+        source, target = (self.done, self.undone) if back else (self.undone, self.done)
+        source.pop()
+        target.append(str(reply["plan_queue_uid"]))
+        self.touch()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Lists:

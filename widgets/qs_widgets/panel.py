@@ -12,7 +12,9 @@ from qs_jupyter.errors import BadRequest, did_you_mean
 from qs_widgets import controls
 from qs_widgets.console import Console
 from qs_widgets.desk import Desk
+from qs_widgets.history_table import HistoryTable
 from qs_widgets.part import Part, release_from_shell
+from qs_widgets.plan_form import PlanForm
 from qs_widgets.pulse import Pulse
 from qs_widgets.queue_table import QueueTable
 from qs_widgets.status_bar import StatusBar
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 SECTIONS: Final[Mapping[str, Callable[[Desk], Part]]] = {
     "status": StatusBar,
     "queue": QueueTable,
+    "form": PlanForm,
+    "history": HistoryTable,
     "console": Console,
 }
 # These stay in sight above the others, which take turns.
@@ -43,7 +47,21 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # a class without types
         for widget in (self, self._tab):
             if widget is not None:
                 release_from_shell(widget)
+        form = self.parts.get("form")
+        if isinstance(form, PlanForm):
+            desk.open_form = self._open_form
         desk.pulse = Pulse(desk.hub, list(self.parts.values()))
+
+    def _open_form(self, item: Mapping[str, Any], uid: str | None) -> None:
+        form = self.parts["form"]
+        assert isinstance(form, PlanForm)
+        form.open_item(item, uid)
+        self.show_part("form")
+
+    def show_part(self, name: str) -> None:
+        """Bring a part to the front."""
+        if self._tab is not None and self.parts.get(name) in self._tab.children:
+            self._tab.selected_index = self._tab.children.index(self.parts[name])
 
     def close(self) -> None:
         """Stop following and close all views."""

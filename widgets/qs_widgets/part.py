@@ -86,6 +86,11 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
     def refresh(self) -> None:
         """Ask the manager for what the mirror does not hold, if that has changed."""
 
+    def touch(self) -> None:
+        """Have the view brought up to date for a change that the hub does not know of."""
+        if self.desk.pulse is not None:
+            self.desk.pulse.touch(self)
+
     # ----------------------------------------------------------------------- to the view
 
     def snapshot_now(self) -> dict[str, Any]:

@@ -37,9 +37,7 @@ class QueueTable(Part):
 
     def __init__(self, desk: Desk) -> None:
         self._rows = RowMaker()
-        # What this panel did last, so that undo does not take back somebody else's work.
-        self._undo: list[str] = []
-        self._redo: list[str] = []
+        desk.edits.touch = self.touch
         super().__init__(desk)
 
     def refresh(self) -> None:
@@ -55,8 +53,8 @@ class QueueTable(Part):
         rows = self._rows.rows(mirror.queue, lists.is_name, lists.names, returned)
         fields = {
             "connected": hub.link is Link.CONNECTED,
-            "can_undo": bool(self._undo),
-            "can_redo": bool(self._redo),
+            "can_undo": bool(self.desk.edits.done),
+            "can_redo": bool(self.desk.edits.undone),
         }
         return Content(fields, rows)
 
@@ -64,29 +62,24 @@ class QueueTable(Part):
 
     def replied(self, _method: str, reply: Mapping[str, Any]) -> None:
         """Remember an edit, for undo."""
-        uid = reply.get("plan_queue_uid")
-        if uid:
-            self._undo.append(str(uid))
-            self._redo.clear()
-            self._touch()
+        self.desk.edits.note(reply)
 
     def do_undo(self, _params: Params) -> Done:
         """Take the last edit of this panel back."""
-        return self._turn("queue_undo", self._undo, self._redo)
+        return self._turn(back=True)
 
     def do_redo(self, _params: Params) -> Done:
         """Make the edit again that was taken back last."""
-        return self._turn("queue_redo", self._redo, self._undo)
+        return self._turn(back=False)
 
-    def _turn(self, method: str, source: list[str], target: list[str]) -> Done:
+    def _turn(self, *, back: bool) -> Done:
+        edits = self.desk.edits
+        source, word = (edits.done, "undo") if back else (edits.undone, "redo")
         if not source:
-            raise BadRequest(f"This panel has nothing to {method.removeprefix('queue_')}")
-        reply = self.desk.ask(method, {"plan_queue_uid": source[-1]})
-        source.pop()
-        target.append(str(reply["plan_queue_uid"]))
-        self._touch()
-        word = "Took back" if method == "queue_undo" else "Did again"
-        return Done(f"{word}: {reply.get('edit', '')}")
+            raise BadRequest(f"This panel has nothing to {word}")
+        reply = self.desk.ask(f"queue_{word}", {"plan_queue_uid": source[-1]})
+        edits.turned(reply, back=back)
+        return Done(f"{'Took back' if back else 'Did again'}: {reply.get('edit', '')}")
 
     def do_duplicate(self, params: Params) -> Done:
         """Put copies of items behind the last of them."""
@@ -128,7 +121,7 @@ class QueueTable(Part):
         if not items:
             raise BadRequest("There is no line with a plan in that text")
         reply = self.desk.ask("queue_item_add_batch", {"items": items, **place})
-        self.replied("queue_item_add_batch", reply)
+        self.desk.edits.note(reply)
         return Done(data=[item["item_uid"] for item in reply["items"]])
 
     def _item(self, uid: str) -> dict[str, Any]:
@@ -137,10 +130,6 @@ class QueueTable(Part):
         if found is None:
             raise BadRequest("This item is not in the queue any more")
         return found
-
-    def _touch(self) -> None:
-        if self.desk.pulse is not None:
-            self.desk.pulse.touch(self)
 
 
 class RowMaker:

@@ -40,8 +40,7 @@ HTTP_ONLY = {
 }
 # Work on files and the local account only.
 LOCAL = {"set_user_name_to_login_name", "set_default_lock_key", "get_default_lock_key"}
-# Names of exceptions and enumerations are not routines and never counted.
-ELSEWHERE = LOCAL | {"close"} | (HTTP_ONLY if HTTP else set())
+ELSEWHERE = LOCAL | {"close"} | (HTTP_ONLY | {"send_request"} if HTTP else set())
 
 
 def refused(call, *arguments, **named):

@@ -1,0 +1,1 @@
+"""Attaching Jupyter front ends to the running worker kernel."""

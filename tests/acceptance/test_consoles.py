@@ -1,0 +1,533 @@
+"""People at the worker kernel: what they get, what they do to the queue, what the status tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.consoles import Notebook, attached, in_order, story, terminal
+from tests.acceptance.running import MakeManager, RunningManager, Status
+
+pytestmark = pytest.mark.xdist_group("consoles")
+
+MANAGER, WORKER = "manager_state", "worker_environment_state"
+KERNEL, CAPTURED = "ip_kernel_state", "ip_kernel_captured"
+ENGINE = "re_state"
+WHO_HOLDS_IT = (MANAGER, KERNEL, CAPTURED)
+
+CONSOLE_PLAN = "from bluesky.plans import count as c; RE(c([det1], num=50, delay=0.1))"
+
+
+@pytest.fixture
+def notebook(opened: RunningManager) -> Iterator[Notebook]:
+    """A client of an idle worker."""
+    with attached(opened) as client:
+        yield client
+
+
+def run_slowly(manager: RunningManager) -> str:
+    """Have a plan running that does not end by itself in the time of a test."""
+    uid = manager.add_count(num=300, delay=0.1)
+    manager.do("queue_start")
+    manager.until_running(uid)
+    return uid
+
+
+def pause(manager: RunningManager) -> None:
+    manager.do("re_pause", option="immediate")
+    manager.until_state("paused")
+
+
+def end_plan(manager: RunningManager) -> None:
+    """Abort the plan that runs."""
+    pause(manager)
+    manager.do("re_abort")
+    manager.until_idle()
+
+
+def refusal(manager: RunningManager, method: str, /, **params: Any) -> str:
+    reply = manager.ask(method, **params)
+    assert reply["success"] is False, f"{method} was not refused: {reply}"
+    return str(reply["msg"])
+
+
+def pieces(manager: RunningManager, since: int) -> list[tuple[str, str, str | None]]:
+    """Return source, text and uid of the console output behind an event number."""
+    events = manager.do("events_get", since=since)["events"]
+    return [
+        (event["source"], event["text"], event.get("uid"))
+        for event in events
+        if event["kind"] == "console" and event["source"] != "manager"
+    ]
+
+
+def texts_of(manager: RunningManager, since: int, source: str, uid: str) -> str:
+    return "".join(text for s, text, u in pieces(manager, since) if (s, u) == (source, uid))
+
+
+def last_event(manager: RunningManager) -> int:
+    return int(manager.do("events_get")["seq"])
+
+
+def is_free(status: Status) -> bool:
+    return status[KERNEL] == "idle" and status[CAPTURED] is False
+
+
+def until_free(manager: RunningManager) -> Status:
+    return manager.until(is_free)
+
+
+def no_idle_manager_holds_the_kernel(rows: list[tuple[Any, ...]]) -> bool:
+    """Whether ``idle`` and ``paused`` are told only after the kernel was let go."""
+    return not any(state in ("idle", "paused") and captured for state, _, captured in rows)
+
+
+# ------------------------------------------------------------ what the status tells of the kernel
+
+
+def test_the_kernel_is_free_as_soon_as_the_environment_is_open(closed: RunningManager) -> None:
+    since = closed.status()
+    assert (since[KERNEL], since[CAPTURED]) == (None, None)
+    closed.open()
+    rows = story(closed, since, MANAGER, WORKER, KERNEL, CAPTURED)
+    opening = ("creating_environment", "initializing", "starting", False)
+    assert in_order(rows, opening, ("idle", "idle", "idle", False))
+    assert not any(captured for *_, captured in rows)
+
+
+def test_the_kernel_is_captured_while_a_plan_runs(opened: RunningManager) -> None:
+    since = opened.status()
+    opened.add_count(num=2, delay=0.1)
+    opened.do("queue_start")
+    opened.until(lambda status: status["items_in_history"] == 1)
+    opened.until_idle()
+    rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED, ENGINE)
+    assert in_order(
+        rows,
+        ("executing_queue", "executing_plan", "busy", True, "running"),
+        ("idle", "idle", "idle", False, "idle"),
+    )
+    assert no_idle_manager_holds_the_kernel(story(opened, since, *WHO_HOLDS_IT))
+    assert not any(engine == "running" and not captured for *_, captured, engine in rows)
+
+
+def test_a_paused_plan_leaves_the_kernel_to_the_consoles(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    since = opened.status()
+    run_slowly(opened)
+    pause(opened)
+    assert notebook.run("answer = 6 * 7")["status"] == "ok"
+    resumed = until_free(opened)
+    opened.do("re_resume")
+    opened.until(lambda status: status[ENGINE] == "running", since=resumed)
+    end_plan(opened)
+    rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED, ENGINE)
+    running = ("executing_queue", "executing_plan", "busy", True, "running")
+    paused = ("paused", "idle", "idle", False, "paused")
+    cell = ("paused", "idle", "busy", False, "paused")
+    idle = ("idle", "idle", "idle", False, "idle")
+    assert in_order(rows, running, paused, cell, paused, running, paused, idle)
+    assert no_idle_manager_holds_the_kernel(story(opened, since, *WHO_HOLDS_IT))
+
+
+def test_the_kernel_is_captured_while_a_script_runs(opened: RunningManager) -> None:
+    since = opened.status()
+    opened.do("script_upload", script="import time; time.sleep(0.1)")
+    opened.until(lambda status: status["task_results_uid"] != since["task_results_uid"])
+    opened.until_idle()
+    rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED)
+    assert in_order(
+        rows,
+        ("executing_task", "executing_task", "busy", True),
+        ("idle", "idle", "idle", False),
+    )
+    assert no_idle_manager_holds_the_kernel(story(opened, since, *WHO_HOLDS_IT))
+
+
+def test_a_cell_makes_the_kernel_busy_and_the_manager_stays_idle(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    since = opened.status()
+    cell = notebook.send("import time; time.sleep(0.3)")
+    opened.until(lambda status: status[KERNEL] == "busy")
+    notebook.reply(cell)
+    until_free(opened)
+    rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED)
+    busy, idle = ("idle", "idle", "busy", False), ("idle", "idle", "idle", False)
+    assert rows == [idle, busy, idle]
+
+
+def test_questions_of_a_client_do_not_make_the_kernel_busy(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    since = opened.status()
+    notebook.ask("kernel_info")
+    notebook.ask("complete", "det", 3)
+    assert story(opened, since, KERNEL) == [("idle",)]
+
+
+def test_a_reserved_kernel_is_shown_and_let_go_by_itself(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    since = opened.status()
+    opened.do("manager_test", test_name="reserve_kernel")
+    opened.until(lambda status: status[WORKER] == "reserved")
+    assert notebook.run("1")["status"] == "ok"
+    until_free(opened)
+    rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED)
+    reserved, free = ("idle", "reserved", "busy", True), ("idle", "idle", "idle", False)
+    assert in_order(rows, free, reserved, free)
+    assert "Unknown test: 'x'." in refusal(opened, "manager_test", test_name="x")
+
+
+# --------------------------------------------------------------- a console while a plan runs
+
+
+def test_a_client_is_answered_within_a_second_while_a_plan_runs(opened: RunningManager) -> None:
+    run_slowly(opened)
+    with attached(opened) as notebook:
+        begun = time.monotonic()
+        assert notebook.ask("kernel_info")["status"] == "ok"
+        assert ".read_attrs" in notebook.ask("complete", "det1.rea", 8)["matches"]
+        assert notebook.ask("inspect", "det1", 4)["found"]
+        assert notebook.ask("is_complete", "for x in y:")["status"] in ("invalid", "incomplete")
+        assert notebook.ask("history")["status"] == "ok"
+        assert time.monotonic() - begun < 1.0
+    assert opened.status()[ENGINE] == "running"
+    end_plan(opened)
+
+
+def test_a_console_shows_prompt_and_completion_idle_or_not(opened: RunningManager) -> None:
+    with terminal(opened.home) as first:
+        first.until_prompt()
+        first.enter("6 * 7")
+        first.until("42")
+        run_slowly(opened)
+        first.until_prompt()
+        with terminal(opened.home) as second:
+            second.until("Starting Jupyter Console ...")
+            second.until_prompt()
+            second.type("det1.rea\t")
+            second.until("read_attrs")
+            assert opened.status()[ENGINE] == "running"
+            second.enter("\x15'typed' + ' cell'")
+            end_plan(opened)
+            second.until("'typed cell'")
+
+
+def test_a_cell_typed_while_the_queue_runs_waits_until_it_is_done(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    since = opened.status()
+    for _ in range(3):
+        last = opened.add_count(num=2, delay=0.1)
+    opened.do("queue_start")
+    opened.until(lambda status: status[ENGINE] == "running")
+    cell = notebook.send("print('the cell sees', RE.state)")
+    assert opened.status()[MANAGER] == "executing_queue"
+    opened.until(lambda status: status["running_item_uid"] == last)
+    assert not notebook.has_reply()
+    assert notebook.reply(cell)["status"] == "ok"
+    opened.until_text("the cell sees idle")
+    until_free(opened)
+    assert len(opened.history()) == 3
+    busy = story(opened, since, MANAGER, KERNEL, CAPTURED)
+    assert ("executing_queue", "busy", False) not in busy
+
+
+def test_cells_may_run_between_plans_and_the_queue_goes_on(make_manager: MakeManager) -> None:
+    manager = make_manager().start("--cells-between-plans", "allow")
+    manager.open()
+    since = manager.status()
+    for _ in range(3):
+        last = manager.add_count(num=2, delay=0.1)
+    with attached(manager) as notebook:
+        manager.do("queue_start")
+        manager.until(lambda status: status[ENGINE] == "running")
+        # Long enough that the next plan finds the kernel taken.
+        assert notebook.run("import time; time.sleep(0.3)")["status"] == "ok"
+        assert manager.status()["items_in_history"] < 3
+        manager.until(lambda status: status["running_item_uid"] == last)
+        manager.until_idle()
+        rows = story(manager, since, MANAGER, KERNEL, CAPTURED)
+        assert ("executing_queue", "busy", False) in rows
+        assert [entry["result"]["exit_status"] for entry in manager.history()] == ["completed"] * 3
+
+        # Who does not want to wait for the cell stops the queue.
+        for _ in range(2):
+            manager.add_count(num=2, delay=0.1)
+        manager.do("queue_start")
+        manager.until(lambda status: status[ENGINE] == "running")
+        cell = notebook.send("time.sleep(30)")
+        manager.until(
+            lambda status: (
+                (status[MANAGER], status[KERNEL], status[CAPTURED])
+                == ("executing_queue", "busy", False)
+            )
+        )
+        manager.do("queue_stop")
+        manager.until_idle()
+        assert manager.status()["items_in_queue"] == 1
+        manager.do("kernel_interrupt")
+        assert notebook.reply(cell)["ename"] == "KeyboardInterrupt"
+
+
+# ------------------------------------------------------------------------ plans of a console
+
+
+def test_a_plan_of_a_console_is_seen_and_keeps_the_queue_away(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    cell = notebook.send(CONSOLE_PLAN)
+    status = opened.until(lambda status: status[ENGINE] == "running")
+    assert (status[MANAGER], status[KERNEL], status[CAPTURED]) == ("idle", "busy", False)
+    assert status["running_item_uid"] is None
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
+    who = {"user": "a test", "user_group": "primary"}
+    opened.do("queue_item_add", item=item, **who)
+    for method, params in (
+        ("queue_start", {}),
+        ("queue_item_execute", {"item": item, **who}),
+        ("script_upload", {"script": "pass"}),
+        ("environment_close", {}),
+    ):
+        text = refusal(opened, method, **params)
+        assert "IPython kernel" in text
+        assert "is busy. It runs a cell of a console (user " in text
+    assert opened.status()["items_in_queue"] == 1
+    assert opened.do("re_runs")["run_list"] == []
+
+    opened.do("re_pause", option="immediate")
+    assert notebook.reply(cell)["ename"] == "RunEngineInterrupted"
+    status = until_free(opened)
+    assert (status[MANAGER], status[ENGINE]) == ("idle", "paused")
+    assert "current state is 'idle'" in refusal(opened, "re_resume")
+    assert "started outside of the queue" in refusal(opened, "queue_start")
+    since = opened.status()
+    assert notebook.run("RE.abort();")["status"] == "ok"
+    until_free(opened)
+    assert {state for (state,) in story(opened, since, MANAGER)} == {"idle"}
+    opened.do("queue_start")
+    opened.until(lambda status: status["items_in_history"] == 1)
+
+
+def test_autostart_waits_for_the_end_of_a_cell(opened: RunningManager, notebook: Notebook) -> None:
+    since = opened.status()
+    cell = notebook.send("import time; time.sleep(0.5)")
+    opened.until(lambda status: status[KERNEL] == "busy")
+    opened.do("queue_autostart", enable=True)
+    opened.add_count()
+    assert notebook.reply(cell)["status"] == "ok"
+    opened.until(lambda status: status["items_in_history"] == 1)
+    opened.until_idle()
+    assert ("executing_queue", "busy", False) not in story(opened, since, *WHO_HOLDS_IT)
+
+
+@pytest.mark.parametrize(
+    ("typed", "exit_status"),
+    [
+        ("RE.resume();", "unknown"),
+        ("RE.stop();", "unknown"),
+        ("RE.abort();", "aborted"),
+        ("RE.halt();", "aborted"),
+    ],
+)
+def test_a_console_that_ends_our_paused_plan_ends_the_item(
+    opened: RunningManager, notebook: Notebook, typed: str, exit_status: str
+) -> None:
+    uid = opened.add_count(num=5, delay=0.1)
+    opened.add_count()
+    opened.do("queue_start")
+    opened.until_running(uid)
+    opened.until(lambda status: len(opened.do("re_runs")["run_list"]) == 1)
+    pause(opened)
+    since = opened.status()
+    notebook.run(typed)
+    opened.until(lambda status: status["items_in_history"] == 1 and status[MANAGER] == "idle")
+    until_free(opened)
+
+    rows = story(opened, since, MANAGER, KERNEL, CAPTURED)
+    assert in_order(rows, ("paused", "idle", False), ("paused", "busy", False))
+    assert {state for state, _, _ in rows} == {"paused", "idle"}
+    assert not any(captured for *_, captured in rows)
+    (entry,) = opened.history()
+    assert entry["item_uid"] == uid
+    assert entry["result"]["exit_status"] == exit_status
+    assert entry["result"]["msg"] == "The plan is completed outside RE Manager"
+    assert len(entry["result"]["run_uids"]) == 1
+    # Only a plan that was given up comes back to the queue, and the queue is not continued.
+    names = [item["item_uid"] for item in opened.queue()]
+    assert len(names) == (1 if exit_status == "unknown" else 2)
+    assert opened.status()["running_item_uid"] is None
+
+
+def test_a_plan_that_fails_in_the_hands_of_a_console_has_failed(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    script = """
+def careless():
+    yield from bps.open_run()
+    yield from bps.checkpoint()
+    yield from bps.pause()
+    raise RuntimeError("too much")
+"""
+    opened.do("script_upload", script=f"import bluesky.plan_stubs as bps\n{script}")
+    opened.until_idle()
+    opened.do("permissions_reload")
+    item = {"item_type": "plan", "name": "careless"}
+    opened.do("queue_item_execute", item=item, user="a test", user_group="primary")
+    opened.until_state("paused")
+    assert notebook.run("RE.resume()")["ename"] == "RuntimeError"
+    opened.until_idle()
+    (entry,) = opened.history()
+    assert entry["result"]["exit_status"] == "failed"
+
+
+def test_a_paused_plan_is_not_continued_while_a_cell_runs(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    run_slowly(opened)
+    pause(opened)
+    cell = notebook.send("import time; time.sleep(30)")
+    opened.until(lambda status: status[KERNEL] == "busy")
+    for method in ("re_resume", "re_stop", "re_abort", "re_halt"):
+        text = refusal(opened, method)
+        assert text.startswith("Error: IPython kernel (RE Worker) is busy. It runs a cell of a ")
+    assert opened.status()[MANAGER] == "paused"
+    opened.do("kernel_interrupt")
+    assert notebook.reply(cell)["ename"] == "KeyboardInterrupt"
+    until_free(opened)
+    opened.do("re_abort")
+    opened.until_idle()
+
+
+# ---------------------------------------------------------------------------- leaving a console
+
+
+@pytest.mark.parametrize("words", ["exit", "quit()", "quit(keep_kernel=True)"])
+def test_leaving_a_console_leaves_the_worker(opened: RunningManager, words: str) -> None:
+    worker = opened.worker_pid
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        console.enter(words)
+        assert console.exit_code() == 0
+    assert opened.status()["worker_environment_exists"] is True
+    assert opened.worker_pid == worker
+    with attached(opened) as notebook:
+        assert notebook.run("1")["status"] == "ok"
+
+
+def test_ctrl_d_leaves_the_console_in_the_middle_of_a_plan(opened: RunningManager) -> None:
+    run_slowly(opened)
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        console.type_end()
+        console.until("really want to exit")
+        console.enter("y")
+        assert console.exit_code() == 0
+    assert opened.status()[ENGINE] == "running"
+    end_plan(opened)
+
+
+def test_a_shutdown_by_a_notebook_is_answered_and_not_obeyed(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    worker = opened.worker_pid
+    assert notebook.shut_down()["status"] == "ok"
+    assert notebook.run("1")["status"] == "ok"
+    assert opened.worker_pid == worker
+    opened.add_count()
+    opened.do("queue_start")
+    opened.until(lambda status: status["items_in_history"] == 1)
+
+
+def test_a_console_without_a_worker_says_what_to_do(closed: RunningManager) -> None:
+    answer = closed.home.run("qserver-console")
+    assert answer.code == 5
+    assert "Failed to start the console: " in answer.output
+    assert "open the environment first" in answer.output
+
+
+# ------------------------------------------------------------------------------------- output
+
+
+def test_output_tells_whether_a_console_or_the_queue_wrote_it(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    since = last_event(opened)
+    notebook.run("print('from a cell'); RE.md.get('x'); 6 * 7")
+    notebook.run("1 / 0")
+    uid = opened.add_count(num=2)
+    opened.do("queue_start")
+    opened.until(lambda status: status["items_in_history"] == 1)
+    task = opened.do("script_upload", script="print('from a script')")["task_uid"]
+    opened.until_text("from a script")
+    until_free(opened)
+
+    typed = texts_of(opened, since, "console", notebook.session)
+    assert typed.startswith("from a cell\n>> 42\n")
+    assert "ZeroDivisionError" in typed
+    assert "\x1b" not in typed
+    assert "generator count" in texts_of(opened, since, "item", uid)
+    assert texts_of(opened, since, "task", task) == "from a script\n"
+    assert {source for source, _, _ in pieces(opened, since)} == {"console", "item", "task"}
+
+
+def test_the_plan_of_a_console_is_output_of_the_console(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    since = last_event(opened)
+    begin = len(opened.watch.console)
+    notebook.run("from bluesky.plans import count as c; RE(c([det1], num=1));")
+    opened.until_text("generator count", begin)
+    assert "generator count" in texts_of(opened, since, "console", notebook.session)
+    assert {source for source, _, _ in pieces(opened, since)} == {"console"}
+
+
+# ---------------------------------------------------------------------------------- interrupts
+
+
+def test_an_interrupt_ends_a_cell_and_spares_an_idle_kernel(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    opened.do("kernel_interrupt")
+    cell = notebook.send("import time; time.sleep(30)")
+    opened.until(lambda status: status[KERNEL] == "busy")
+    opened.do("kernel_interrupt")
+    assert notebook.reply(cell)["ename"] == "KeyboardInterrupt"
+    until_free(opened)
+    opened.do("kernel_interrupt")
+    assert notebook.run("1")["status"] == "ok"
+
+
+def test_an_interrupt_pauses_a_plan_only_when_that_is_meant(opened: RunningManager) -> None:
+    run_slowly(opened)
+    for params in ({}, {"interrupt_task": True}, {"interrupt_plan": False}):
+        text = refusal(opened, "kernel_interrupt", **params)
+        assert "Not allowed to interrupt running plan" in text
+    assert opened.status()[ENGINE] == "running"
+    opened.do("kernel_interrupt", interrupt_plan=True)
+    opened.until_state("paused")
+    opened.do("re_abort")
+    opened.until_idle()
+
+
+def test_an_interrupt_ends_a_task_only_when_that_is_meant(opened: RunningManager) -> None:
+    uid = opened.do("script_upload", script="import time; time.sleep(30)")["task_uid"]
+    opened.until(lambda status: status[WORKER] == "executing_task" and status[CAPTURED])
+    for params in ({}, {"interrupt_plan": True}):
+        text = refusal(opened, "kernel_interrupt", **params)
+        assert "Not allowed to interrupt running task" in text
+    opened.do("kernel_interrupt", interrupt_task=True)
+    opened.until_idle()
+    result = opened.do("task_result", task_uid=uid)["result"]
+    assert result["success"] is False
+    assert "KeyboardInterrupt" in result["traceback"]
+
+
+def test_an_interrupt_without_a_worker_is_refused(closed: RunningManager) -> None:
+    assert "Worker environment does not exist" in refusal(closed, "kernel_interrupt")
