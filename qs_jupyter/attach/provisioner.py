@@ -38,7 +38,7 @@ HANDED_ON = (
 )
 
 
-class ShownFailure(AttachFailure, HTTPError):  # type: ignore[misc]  # two roots of exceptions
+class ShownFailure(AttachFailure, HTTPError):  # noqa: N818 - of the family of failures
     """A failure whose text a Jupyter server hands on to the notebook."""
 
     def __init__(self, text: str) -> None:

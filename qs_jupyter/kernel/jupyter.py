@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,19 @@ from qs_jupyter.kernel.runtime import (
     WorkerFiles,
     WorkerProcess,
     open_private,
+    processes_started_with,
 )
 from qs_jupyter.kernel.worker_link import WorkerLink
 from qs_jupyter.settings import Settings
 from qs_jupyter.startup_code import install_demo_profile
-from qs_kernel_worker.messages import GetStatus, Job, Request, Shutdown, WorkerReport
+from qs_kernel_worker.messages import (
+    CONFIG_VARIABLE,
+    GetStatus,
+    Job,
+    Request,
+    Shutdown,
+    WorkerReport,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +126,7 @@ class JupyterDriver:
             await self._forget(self._link, remove=False)
         process = self._left_behind()
         if process is None:
+            self._end_unnoted()
             self._files.remove()
             return None
         context = new_context()
@@ -138,6 +148,16 @@ class JupyterDriver:
     def _left_behind(self) -> WorkerProcess | None:
         process = self._files.read_process()
         return process if process is not None and process.is_alive() else None
+
+    def _end_unnoted(self) -> None:
+        """End a worker whose manager was killed before it could note the process down."""
+        if self._files.process.exists() or not self._files.config.exists():
+            return
+        config = str(self._files.config)
+        for pid in processes_started_with(CONFIG_VARIABLE, config, launching.PACKAGE):
+            logger.warning("A worker that nobody had waited for is ended: process %d", pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _provisioner(self, kernel: WorkerKernelManager) -> WorkerProvisioner:
         provisioner = WorkerProvisioner(

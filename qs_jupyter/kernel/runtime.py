@@ -182,6 +182,21 @@ def open_private(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
+def processes_started_with(variable: str, value: str, argument: str) -> list[int]:
+    """Return the processes with this environment variable and command line argument.
+
+    Empty where processes cannot be looked at.
+    """
+    wanted = f"{variable}={value}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+            is_it = argument.encode() in (folder / "cmdline").read_bytes().split(b"\0")
+            if is_it and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
 def start_of_process(pid: int) -> int | None:
     """Return when a process began, in ticks since boot; None when it is gone or unknown."""
     try:

@@ -23,7 +23,7 @@ from qs_jupyter.magics.failures import MagicFailure
 PATIENCE_S = 60.0
 ROUND_S = 0.5
 ADDRESS_OPTION = "--zmq-control-addr"
-KEPT_LOG_LINES = 6
+KEPT_LOG_LINES = 2
 
 # Starts the command in a session of its own, says its number and goes away. The command holds
 # one end of a pipe, so that its end is noticed although it is nobody's child.

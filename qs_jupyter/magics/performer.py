@@ -12,6 +12,7 @@ from qs_jupyter.api import table
 from qs_jupyter.api.phrase_slots import PhraseError, Speaker, parse_map
 from qs_jupyter.client import replies
 from qs_jupyter.magics import asking, waiting
+from qs_jupyter.magics.bars import Bar
 from qs_jupyter.magics.commands import ACTS
 from qs_jupyter.magics.display import SHOWN_ROWS, Badge, Look, Note, Reply, View
 from qs_jupyter.magics.failures import MagicFailure, RequestRejected, WaitEnded
@@ -37,7 +38,7 @@ class Surroundings:
     """What a line meets where it is typed: people to ask, and a place to show things."""
 
     ask: Callable[[str], str]
-    make_bar: Callable[[], waiting.Bar]
+    make_bar: Callable[[], Bar]
     is_terminal: bool = True
     confirms: bool = True
     shown_rows: int = SHOWN_ROWS

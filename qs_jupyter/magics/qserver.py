@@ -21,7 +21,8 @@ from traitlets import Bool, Enum, Float, Int, Unicode
 
 from qs_jupyter.api.phrase_slots import PhraseError
 from qs_jupyter.errors import QueueServerError
-from qs_jupyter.magics import help_texts, options, waiting
+from qs_jupyter.magics import help_texts, options
+from qs_jupyter.magics.bars import NotebookBar, TerminalBar
 from qs_jupyter.magics.cells import run_cell
 from qs_jupyter.magics.completion import Completer
 from qs_jupyter.magics.display import SHOWN_ROWS
@@ -111,7 +112,7 @@ class QServerMagics(Magics):  # type: ignore[misc]
         is_terminal = not hasattr(self.shell, "kernel")
         return Surroundings(
             ask=input,
-            make_bar=waiting.TerminalBar if is_terminal else waiting.NotebookBar,
+            make_bar=TerminalBar if is_terminal else NotebookBar,
             is_terminal=is_terminal,
             confirms=self.confirm,
             shown_rows=self.show_rows,

@@ -239,7 +239,11 @@ class DurableStore:
         for write in open_writes:
             if write.deadline <= loop.time():
                 cause = self._reason or "The store is slow"
-                _fail(write.future, f"The change is made but its storage is not confirmed: {cause}")
+                _fail(
+                    write.future,
+                    "The change is made but its storage is not confirmed, so look before you "
+                    f"repeat it: {cause}",
+                )
         later = [w.deadline for w in open_writes if not w.future.done()]
         if later:
             self._timer = loop.call_at(min(later), self._lose_patience)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import zmq
 
 from tests.acceptance.consoles import Notebook, attached, in_order, story, terminal
 from tests.acceptance.running import MakeManager, RunningManager, Status
@@ -475,6 +477,27 @@ def test_output_tells_whether_a_console_or_the_queue_wrote_it(
     assert "generator count" in texts_of(opened, since, "item", uid)
     assert texts_of(opened, since, "task", task) == "from a script\n"
     assert {source for source, _, _ in pieces(opened, since)} == {"console", "item", "task"}
+
+
+def test_subscribers_are_told_who_wrote_the_output(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    context: zmq.Context[Any] = zmq.Context()
+    try:
+        stream = context.socket(zmq.SUB)
+        stream.subscribe(b"QS_")
+        stream.connect(opened.home.info)
+        assert stream.poll(5000), "not even a heartbeat"
+        notebook.run("print('for', 'subscribers')")
+        said = {}
+        while "for subscribers" not in said.get("msg", ""):
+            assert stream.poll(5000)
+            topic, content = stream.recv_multipart()
+            said = json.loads(content) if topic == b"QS_Console" else {}
+    finally:
+        context.destroy(linger=0)
+    assert (said["source"], said["uid"]) == ("console", notebook.session)
+    assert (said["stream"], said["msg"]) == ("stdout", "for subscribers\n")
 
 
 def test_the_plan_of_a_console_is_output_of_the_console(

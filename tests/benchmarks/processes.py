@@ -1,9 +1,14 @@
-"""Memory and processor time of single processes, from the process table."""
+"""Memory and processor time of single processes."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
+
+from qs_jupyter.profiles import sim_profile
 
 
 def resident(pid: int) -> float:
@@ -30,3 +35,27 @@ def worker_of(manager: int) -> int:
             if b"qs_kernel_worker" in command and int(parent) == manager:
                 return int(process.name)
     raise LookupError("The worker was not found")
+
+
+def bare_startup() -> tuple[float, float]:
+    """Run the files of the simulated profile in plain Python; return seconds and MiB."""
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN_FILES, str(sim_profile())],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return time.perf_counter() - begin, int(done.stdout.split()[-1]) / 1024
+
+
+_RUN_FILES = """
+import os, pathlib, sys
+namespace = {"__name__": "__main__"}
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.py")):
+    namespace["__file__"] = str(path)
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+status = pathlib.Path("/proc/self/status").read_text()
+print(status.split("VmRSS:")[1].split()[0], flush=True)
+os._exit(0)
+"""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from tests.benchmarks.measuring import Measurement, benchmark
-from tests.benchmarks.processes import processor_time, resident, worker_of
+from tests.benchmarks.processes import bare_startup, processor_time, resident, worker_of
 from tests.benchmarks.queue_edits import COUNT, OWNER
 from tests.benchmarks.service import Service
 
@@ -24,6 +24,9 @@ def resources() -> Iterator[Measurement]:
         yield _memory("memory: launcher", launcher)
         yield _memory("memory: manager, environment open", manager, aim=50)
         yield _memory("memory: worker, idle", worker, aim=110)
+        yield Measurement(
+            "limit: memory of a bare process with the startup files", "MiB", (bare_startup()[1],)
+        )
         pids = (launcher, manager, worker)
         before = [processor_time(pid) for pid in pids]
         time.sleep(IDLE_S)

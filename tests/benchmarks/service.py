@@ -107,7 +107,7 @@ class Service:
         self.info_address = f"tcp://127.0.0.1:{free_port()}"
         command = Path(sys.executable).parent / "start-re-manager"
         arguments = [
-            *("--store", str(folder / "store.sqlite")),
+            *(() if "--redis-addr" in options else ("--store", str(folder / "store.sqlite"))),
             *("--runtime-dir", str(folder / "run")),
             *("--zmq-control-addr", self.address),
             *("--zmq-info-addr", self.info_address),

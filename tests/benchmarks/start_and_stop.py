@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
-from qs_jupyter.profiles import sim_profile
 from tests.benchmarks.measuring import Measurement, benchmark
-from tests.benchmarks.processes import processor_time, worker_of
+from tests.benchmarks.processes import bare_startup, processor_time, worker_of
 from tests.benchmarks.service import Client, Service, opened
 
 
@@ -43,32 +40,10 @@ def environment() -> Iterator[Measurement]:
             (destroying if destroys else closing).append(time.perf_counter() - begin)
     yield Measurement("environment open, simulated profile", "s", tuple(opening[1:]), aim=1.0)
     yield Measurement("the same: processor time of the worker", "s", tuple(used[1:]))
-    bare = [_bare_startup() for _ in range(5)]
+    bare = [bare_startup()[0] for _ in range(5)]
     yield Measurement("limit: the startup files in a bare process", "s", tuple(bare[1:]))
     yield Measurement("environment close", "s", tuple(closing[1:]), aim=0.2)
     yield Measurement("environment destroy", "s", tuple(destroying), aim=0.2)
-
-
-def _bare_startup() -> float:
-    """Return how long plain Python takes for the files of the simulated profile."""
-    begin = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-c", _RUN_FILES, str(sim_profile())],
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    return time.perf_counter() - begin
-
-
-_RUN_FILES = """
-import pathlib, sys
-namespace = {"__name__": "__main__"}
-for path in sorted(pathlib.Path(sys.argv[1]).glob("*.py")):
-    namespace["__file__"] = str(path)
-    exec(compile(path.read_text(), str(path), "exec"), namespace)
-import os
-os._exit(0)
-"""
 
 
 @benchmark

@@ -32,8 +32,9 @@ class RedisServer:
         """Start the server and wait until it takes connections."""
         self._process = subprocess.Popen(
             [
-                self._binary, "--port", str(self._port), "--unixsocket", f"{self._folder}/redis.sock",
-                "--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "always",
+                self._binary, "--port", str(self._port), "--bind", "127.0.0.1",
+                "--unixsocket", f"{self._folder}/redis.sock", "--dir", str(self._folder),
+                "--appendonly", "yes", "--appendfsync", "always",
                 "--save", "", "--logfile", "", "--maxmemory-policy", "noeviction",
             ],
             stdout=subprocess.PIPE,

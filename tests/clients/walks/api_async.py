@@ -7,6 +7,8 @@ import os
 import sys
 
 from bluesky_queueserver_api import BFunc, BPlan
+from bluesky_queueserver_api.http import aio as over_http
+from bluesky_queueserver_api.zmq import aio as over_zmq
 from walking import OPEN_LIMIT_S, PLAN_LIMIT_S, contains, equal
 
 COUNT = BPlan("count", ["det1", "det2"], num=3, delay=0.01)
@@ -14,15 +16,11 @@ LONG = BPlan("count", ["det1", "det2"], num=500, delay=0.02)
 
 
 def make_api():
-    if sys.argv[1] == "http":
-        from bluesky_queueserver_api.http.aio import REManagerAPI
-
-        api = REManagerAPI(http_server_uri=os.environ["SERVER"])
-        api.set_authorization_key(api_key=os.environ["API_KEY"])
-        return api
-    from bluesky_queueserver_api.zmq.aio import REManagerAPI
-
-    return REManagerAPI()
+    if sys.argv[1] == "zmq":
+        return over_zmq.REManagerAPI()
+    api = over_http.REManagerAPI(http_server_uri=os.environ["SERVER"])
+    api.set_authorization_key(api_key=os.environ["API_KEY"])
+    return api
 
 
 async def console_text(api, part):

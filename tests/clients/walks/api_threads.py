@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
+import bluesky_queueserver_api.http as over_http
+import bluesky_queueserver_api.zmq as over_zmq
 from bluesky_queueserver_api import BFunc, BInst, BPlan, WaitMonitor
 from walking import OPEN_LIMIT_S, PLAN_LIMIT_S, Seen, contains, equal, walk
 
 HTTP = sys.argv[1] == "http"
 if HTTP:
-    from bluesky_queueserver_api.http import REManagerAPI
-
-    api = REManagerAPI(http_server_uri=os.environ["SERVER"])
+    api = over_http.REManagerAPI(http_server_uri=os.environ["SERVER"])
     api.set_authorization_key(api_key=os.environ["API_KEY"])
 else:
-    from bluesky_queueserver_api.zmq import REManagerAPI
-
-    api = REManagerAPI()
+    api = over_zmq.REManagerAPI(zmq_encoding=os.environ.get("QSERVER_ZMQ_ENCODING"))
 RM = Seen(api)
 
 COUNT = BPlan("count", ["det1", "det2"], num=3, delay=0.01)

@@ -1,0 +1,273 @@
+"""The worker as a kernel of Jupyter: found, used and left again, never ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import zmq.asyncio
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+
+from qs_jupyter.attach.provisioner import ShownFailure
+from qs_jupyter.attach.worker import AttachFailure, find_worker
+from qs_jupyter.client import connection
+from tests.acceptance.running import Home, MakeManager, RunningManager, free_addresses
+
+LIMIT_S = 60
+
+
+@pytest.fixture(autouse=True)
+def _homes_of_jupyter(manager: RunningManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    _use_home(manager.home, monkeypatch)
+
+
+def _use_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in home.environment.items():
+        if name.startswith(("QSERVER", "XDG")):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home.folder / "jupyter"))
+    monkeypatch.setenv("TMPDIR", str(home.folder / "tmp"))
+    _specs(home)
+
+
+def _specs(home: Home) -> KernelSpecManager:
+    prefix = home.folder / "prefix"
+    if not prefix.exists():
+        answer = home.run("qs-jupyter", "kernelspec", "install", "--prefix", str(prefix))
+        assert answer.code == 0, answer
+    return KernelSpecManager(kernel_dirs=[str(prefix / "share" / "jupyter" / "kernels")])
+
+
+class Notebook:
+    """What a notebook does with its kernel."""
+
+    def __init__(self, kernel: AsyncKernelManager, client: Any) -> None:
+        self.kernel = kernel
+        self.client = client
+
+    async def run(self, code: str) -> str:
+        """Run a cell and return its text; an error is raised."""
+        pieces: list[str] = []
+
+        def take(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                pieces.append(message["content"]["text"])
+
+        async with asyncio.timeout(LIMIT_S):
+            reply = await self.client.execute_interactive(
+                code, output_hook=take, allow_stdin=False, store_history=False
+            )
+        content = reply["content"]
+        assert content["status"] == "ok", f"{content['ename']}: {content['evalue']}"
+        return "".join(pieces)
+
+    async def pid(self) -> int:
+        """Return the process in which cells run."""
+        return int(await self.run("import os; print(os.getpid())"))
+
+
+def new_kernel(home: Home, **traits: Any) -> AsyncKernelManager:
+    return AsyncKernelManager(kernel_name="qs-worker", kernel_spec_manager=_specs(home), **traits)
+
+
+@asynccontextmanager
+async def notebook(home: Home, *, now: bool = False) -> AsyncIterator[Notebook]:
+    """Open a notebook on the worker, and shut its kernel down at the end."""
+    context = zmq.asyncio.Context()
+    kernel = new_kernel(home, context=context)
+    try:
+        await kernel.start_kernel()
+        client = kernel.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=LIMIT_S)
+            yield Notebook(kernel, client)
+        finally:
+            client.stop_channels()
+            async with asyncio.timeout(5):
+                await kernel.shutdown_kernel(now=now)
+    finally:
+        context.destroy(linger=0)
+
+
+@contextlib.contextmanager
+def closed_environment(manager: RunningManager) -> Iterator[None]:
+    if manager.status()["worker_environment_exists"]:
+        manager.do("environment_close")
+        manager.until(lambda status: not status["worker_environment_exists"])
+        manager.until_idle()
+    yield
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["in order", "by force"])
+async def test_shutting_the_notebook_down_leaves_the_worker(
+    manager: RunningManager, now: bool
+) -> None:
+    manager.open()
+    async with notebook(manager.home, now=now) as first:
+        assert await first.pid() == manager.worker_pid
+        assert await first.run("kept = type(RE).__name__; print(kept)") == "RunEngine\n"
+    async with notebook(manager.home, now=now) as second:
+        assert await second.pid() == manager.worker_pid
+        assert await second.run("print(kept)") == "RunEngine\n"
+    manager.add_count()
+    manager.do("queue_start")
+    manager.until(lambda status: status["items_in_history"] == 1)
+    manager.until_idle()
+
+
+async def test_a_restart_finds_the_same_worker_again(manager: RunningManager) -> None:
+    manager.open()
+    async with notebook(manager.home) as opened:
+        await opened.run("survives = 42")
+        await opened.kernel.restart_kernel()
+        assert await opened.kernel.is_alive()
+        assert await opened.run("print(survives)") == "42\n"
+        assert await opened.pid() == manager.worker_pid
+
+
+async def test_a_cell_waits_until_the_queue_is_done(manager: RunningManager) -> None:
+    manager.open()
+    for _ in range(2):
+        manager.add_count(num=4, delay=0.3)
+    async with notebook(manager.home) as opened:
+        manager.do("queue_start")
+        manager.until_running()
+        # The front end still gets its answers, for a notebook may be opened at any time.
+        await opened.client.wait_for_ready(timeout=5)
+        await opened.run("import time; when = time.time()")
+        assert manager.status()["items_in_history"] == 2
+        last = manager.history()[-1]["result"]["time_stop"]
+        assert float(await opened.run("print(when)")) >= last
+
+
+async def test_an_interrupt_stops_a_cell_and_never_a_plan(manager: RunningManager) -> None:
+    manager.open()
+    async with notebook(manager.home) as opened:
+        sleeping = asyncio.create_task(opened.run("import time; time.sleep(50)"))
+        await asyncio.to_thread(manager.until, lambda status: status["ip_kernel_state"] == "busy")
+        await opened.kernel.interrupt_kernel()
+        with pytest.raises(AssertionError, match="KeyboardInterrupt"):
+            await sleeping
+        manager.add_count(num=5, delay=0.2)
+        manager.do("queue_start")
+        await asyncio.to_thread(manager.until_running)
+        with pytest.raises(ShownFailure, match="Not allowed to interrupt running plan"):
+            await opened.kernel.interrupt_kernel()
+        await asyncio.to_thread(manager.until_idle)
+    assert [item["result"]["exit_status"] for item in manager.history()] == ["completed"]
+
+
+async def test_shutting_down_during_a_plan_disturbs_nothing(manager: RunningManager) -> None:
+    manager.open()
+    manager.add_count(num=5, delay=0.2)
+    manager.do("queue_start")
+    await asyncio.to_thread(manager.until_running)
+    async with notebook(manager.home):
+        pass
+    await asyncio.to_thread(manager.until_idle)
+    assert [item["result"]["exit_status"] for item in manager.history()] == ["completed"]
+
+
+async def test_the_end_of_the_worker_is_noticed(manager: RunningManager) -> None:
+    manager.open()
+    async with notebook(manager.home) as opened:
+        assert await opened.kernel.is_alive()
+        with closed_environment(manager):
+            assert not await opened.kernel.is_alive()
+
+
+async def test_without_an_environment_the_notebook_says_what_to_do(
+    manager: RunningManager,
+) -> None:
+    with closed_environment(manager):
+        kernel = new_kernel(manager.home)
+        with pytest.raises(ShownFailure) as caught:
+            await kernel.start_kernel()
+    assert str(caught.value) == (
+        f"Cannot attach to the RE worker: no environment is open at the manager "
+        f"{manager.home.control}: open it (qserver environment open), then start this kernel "
+        "again"
+    )
+
+
+async def test_a_manager_that_was_named_and_is_away_is_not_replaced(
+    manager: RunningManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager.open()
+    (nobody,) = free_addresses(1)
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", nobody)
+    with pytest.raises(ShownFailure, match=f"no manager answers at {nobody}"):
+        await new_kernel(manager.home).start_kernel()
+
+
+async def test_a_worker_without_a_manager_is_found_by_its_files(
+    manager: RunningManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager.open()
+    (nobody,) = free_addresses(1)
+    monkeypatch.setattr(connection, "DEFAULT_CONTROL_ADDRESS", nobody)
+    monkeypatch.delenv("QSERVER_ZMQ_CONTROL_ADDRESS")
+    async with notebook(manager.home) as opened:
+        assert await opened.pid() == manager.worker_pid
+        with pytest.raises(ShownFailure, match="found without its manager"):
+            await opened.kernel.interrupt_kernel()
+    empty = manager.home.folder / "empty"
+    environment = {"QSERVER_RUNTIME_DIR": str(empty)}
+    with pytest.raises(AttachFailure, match="no worker runs on this machine"):
+        await find_worker(environment)
+
+
+def test_nbclient_runs_a_notebook_on_the_worker(manager: RunningManager) -> None:
+    manager.open()
+    content = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("import os; print(os.getpid())"),
+            nbformat.v4.new_code_cell("RE(bp.count([det1], num=2)) and print('done')"),
+        ]
+    )
+    kernel = new_kernel(manager.home)
+    NotebookClient(content, km=kernel, timeout=LIMIT_S).execute()
+    first, second = (cell["outputs"] for cell in content["cells"])
+    assert int(first[0]["text"]) == manager.worker_pid
+    assert "done" in "".join(output.get("text", "") for output in second)
+    assert manager.open()["worker_environment_exists"]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_encrypted"),
+    [
+        (("--security", "compat"), False),
+        (("--ipython-kernel-ip", "127.0.0.1"), True),
+    ],
+    ids=["tcp", "tcp with CURVE"],
+)
+async def test_workers_over_tcp_are_attached(
+    make_manager: MakeManager,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    is_encrypted: bool,
+) -> None:
+    own = make_manager().start(*options)
+    _use_home(own.home, monkeypatch)
+    own.open()
+    async with notebook(own.home) as opened:
+        assert await opened.pid() == own.worker_pid
+        assert opened.kernel.transport == "tcp"
+        copy = json.loads(Path(opened.kernel.connection_file).read_text())
+        assert ("curve_publickey" in copy) is is_encrypted
+    found = await find_worker(own.home.environment)
+    stranger = type(found)(found.info, None, found.manager)
+    assert await stranger.is_alive(), "the heartbeat tells for a worker of another machine"
+    if not is_encrypted:
+        with pytest.raises(ShownFailure, match="wants encrypted kernels"):
+            await new_kernel(own.home, transport_encryption="required").start_kernel()

@@ -1,0 +1,88 @@
+"""A store that goes away and comes back: nothing wedges, nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.contract.redis_server import RedisServer, server_binary
+
+PLAN = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 2}}
+SLOW = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 3, "delay": 1}}
+OWNER = {"user": "ann", "user_group": "primary"}
+
+pytestmark = pytest.mark.xdist_group("store outage")
+
+
+@pytest.fixture
+def server():
+    binary = server_binary()
+    assert binary is not None, "no Redis or Valkey server: install the test dependencies"
+    folder = Path(tempfile.mkdtemp(prefix="qsr"))
+    server = RedisServer(binary, folder)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def manager(make_manager, server):
+    manager = make_manager()
+    manager.start("--redis-addr", server.url)
+    return manager
+
+
+def add(manager, item=PLAN):
+    return manager.ask("queue_item_add", item=item, **OWNER)
+
+
+def stored(server, name):
+    with redis.Redis.from_url(server.url) as client:
+        return [json.loads(text) for text in client.lrange(f"qs_default_{name}", 0, -1)]
+
+
+def test_edits_are_refused_with_a_sentence_while_reads_go_on(manager, server):
+    first = add(manager)["item"]["item_uid"]
+    server.stop()
+    refused = add(manager)
+    assert refused["success"] is False
+    assert "not confirmed" in refused["msg"] or "Nothing can be changed" in refused["msg"]
+    again = add(manager)
+    assert again["success"] is False
+    assert "Nothing can be changed at present" in again["msg"]
+    began = time.monotonic()
+    assert manager.ask("queue_get")["items"][0]["item_uid"] == first
+    assert manager.status()["store_available"] is False
+    assert time.monotonic() - began < 1.0
+    server.start()
+    manager.until(lambda status: status["store_available"])
+    assert add(manager)["success"]
+    in_memory = [item["item_uid"] for item in manager.ask("queue_get")["items"]]
+    assert [item["item_uid"] for item in stored(server, "plan_queue")] == in_memory
+    assert in_memory[0] == first
+
+
+def test_a_plan_that_ends_during_an_outage_is_in_history_when_the_store_returns(manager, server):
+    manager.open()
+    for item in (SLOW, PLAN):
+        assert add(manager, item)["success"]
+    assert manager.ask("queue_start")["success"]
+    manager.until(lambda status: status["re_state"] == "running")
+    server.stop()
+    # The plan goes on and ends; the next one waits until its intent can be written.
+    manager.until(lambda status: status["items_in_history"] == 1)
+    server.start()
+    manager.until(lambda status: status["store_available"])
+    status = manager.until(lambda status: status["items_in_history"] == 2)
+    assert status["items_in_queue"] == 0
+    manager.until_idle()
+    results = [item["result"]["exit_status"] for item in stored(server, "plan_history")]
+    assert results == ["completed", "completed"]
+    assert stored(server, "plan_queue") == []
