@@ -86,7 +86,8 @@ class WorkerApp(IPKernelApp):  # type: ignore[misc]
         kernel.label("startup", None)
         kernel.pre_handler_hook()
         try:
-            self.worker.open_environment()
+            with kernel.interrupts.user_code():
+                self.worker.open_environment()
         finally:
             kernel.post_handler_hook()
 

@@ -101,7 +101,7 @@ class Endpoint:
         return self._worker.opening_report()
 
     def _get_metadata(self, _request: m.GetMetadata) -> dict[str, Any]:
-        return {"metadata": self._worker.engine.metadata()}
+        return self._worker.engine.metadata()
 
     def _pause(self, request: m.Pause) -> dict[str, Any]:
         if request.option not in ("deferred", "immediate"):

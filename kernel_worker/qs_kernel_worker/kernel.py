@@ -30,6 +30,7 @@ from traitlets import Type
 from qs_kernel_worker import messages as m
 from qs_kernel_worker.clients import CELL, Clients
 from qs_kernel_worker.endpoint import Endpoint, error_reply, interrupt_main_thread
+from qs_kernel_worker.interrupts import Interrupts
 from qs_kernel_worker.main_thread import AcceptedJob, Admission
 from qs_kernel_worker.outbox import to_json
 from qs_kernel_worker.output import flush_output
@@ -72,6 +73,9 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
         self._endpoint = Endpoint(worker, end=self.end)
         self._clients = Clients(self, worker.main_thread, super().shell_channel_thread_main)
         self._late_answers: set[asyncio.Task[None]] = set()
+        self.interrupts = Interrupts(lambda: worker.main_thread.holder)
+        self.interrupts.install()
+        self.shell.interrupts = self.interrupts
         worker.outbox.on_append(self._push_event)
         worker.engine.documents.on_batch(self._push_documents)
         worker.main_thread.when_unparked(
@@ -197,6 +201,14 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
             if envelope is not None and envelope.msg_type == CELL:
                 self._worker.cell_done(envelope.header["msg_id"])
 
+    def pre_handler_hook(self) -> None:
+        """Be interrupted in our way, whatever user code has installed."""
+        self.interrupts.install()
+
+    def post_handler_hook(self) -> None:
+        """Do the same between jobs and cells."""
+        self.interrupts.install()
+
     def run_next_job(self) -> None:
         """Run the job that was handed over, if there is one, outside of the loop."""
         accepted = self._worker.main_thread.next_job()
@@ -208,7 +220,8 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
         self._publish_status("busy", "shell")
         try:
             self.pre_handler_hook()
-            done = self._worker.run(accepted.job)
+            with self.interrupts.user_code():
+                done = self._worker.run(accepted.job)
         except BaseException as error:  # noqa: BLE001 - an interrupt between two of our lines
             done = failed_job(accepted.job, error)
         finally:

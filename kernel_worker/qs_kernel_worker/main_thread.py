@@ -88,6 +88,15 @@ class MainThread:
         return self._is_opening or self._job is not None or bool(self._cells)
 
     @property
+    def holder(self) -> str | None:
+        """Id of the job or cell that occupies the main thread, None when it is free."""
+        if self._is_opening:
+            return "opening"
+        job = self._job
+        # A copy, because an interrupt asks in between.
+        return job.job.uid if job is not None else next(iter(list(self._cells)), None)
+
+    @property
     def is_held(self) -> bool:
         """Whether the manager keeps other clients away."""
         return self._is_held

@@ -108,7 +108,7 @@ class GetReport:
 
 @dataclass(frozen=True)
 class GetMetadata:
-    """Ask for ``RE.md`` as plain data; the manager filters and encodes it."""
+    """Ask for ``RE.md``: ``{"metadata": plain data, "foreign": what in it is no JSON}``."""
 
 
 @dataclass(frozen=True)

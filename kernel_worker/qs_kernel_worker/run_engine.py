@@ -19,6 +19,7 @@ from typing import Any
 from qs_kernel_worker import plain_data, plan_call
 from qs_kernel_worker.documents import Documents
 from qs_kernel_worker.messages import ContinueJob, JobDone, PlanJob, RunEngineChanged
+from qs_kernel_worker.metadata import describe_metadata
 from qs_kernel_worker.outbox import Outbox
 from qs_kernel_worker.results import describe_error, short_repr
 from qs_kernel_worker.runs import Runs
@@ -102,13 +103,12 @@ class RunEngineControl:
         return self._plan is not None
 
     def metadata(self) -> dict[str, Any]:
-        """Return ``RE.md`` as plain data; may take as long as the user's mapping takes."""
+        """Describe ``RE.md`` as `describe_metadata` does; takes as long as the user's mapping."""
         if self._engine is None:
             raise RuntimeError("Run Engine does not exist in worker environment")
         if not hasattr(self._engine, "md"):
             raise RuntimeError("Run Engine does not have a metadata attribute")
-        metadata: dict[str, Any] = plain_data.plain(self._engine.md)
-        return metadata
+        return describe_metadata(self._engine.md)
 
     # ------------------------------------------------------------------ find and watch
 

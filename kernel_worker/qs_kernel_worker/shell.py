@@ -1,7 +1,7 @@
 """The interactive shell of the worker: an exit typed in a console leaves the worker alone.
 
 Hooks into ipykernel 7.4 (``zmqshell.ZMQInteractiveShell``): ``ask_exit``, ``payload_manager``,
-``init_completer``;
+``init_completer``, ``run_code``;
 ``builtins.input`` and ``getpass.getpass`` are what ``ipkernel.IPythonKernel`` saves before a
 cell and restores after it.
 """
@@ -14,9 +14,18 @@ from typing import Any, NoReturn
 
 from ipykernel.zmqshell import ZMQInteractiveShell
 
+from qs_kernel_worker.interrupts import Interrupts
+
 
 class WorkerShell(ZMQInteractiveShell):  # type: ignore[misc]
     """The shell in which startup code, plans and cells live."""
+
+    interrupts = Interrupts()
+
+    async def run_code(self, code_obj: Any, result: Any = None, *, async_: bool = False) -> Any:
+        """Run a part of a cell, which may be interrupted."""
+        with self.interrupts.user_code():
+            return await super().run_code(code_obj, result, async_=async_)
 
     def init_completer(self) -> None:
         """Complete from the objects alone, unless the profile says otherwise.

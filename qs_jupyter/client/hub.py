@@ -261,8 +261,10 @@ class Hub:
     def _load(self, wake: zmq.Socket[bytes]) -> None:
         """Read everything anew, and from where on events continue it."""
         events = self._ask(wake, "events_get", {"since": 2**62}, self.connection.timeout_s)
+        if events is None:
+            return
         status = self._ask(wake, "status", {}, self.connection.timeout_s)
-        if events is None or status is None:
+        if status is None:
             return
         if events.get("success"):
             self._epoch, self._since = events["epoch"], events["seq"]
@@ -277,8 +279,10 @@ class Hub:
         # Managers without events do not know the parameter.
         params = {"event_seq": True} if self._epoch else {}
         items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
+        if items is None:
+            return
         history = self._ask(wake, "history_get", params, self.connection.timeout_s)
-        if items is not None and history is not None:
+        if history is not None:
             self._publish(lambda: self.mirror.load(status, items, history))
 
     def _take_events(self, wake: zmq.Socket[bytes]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from qs_jupyter.errors import KernelFailure
 from qs_kernel_worker.messages import Job, NumberedEvent, Request, WorkerReport
 
 
@@ -46,6 +47,10 @@ class KernelListener(Protocol):
 
 class WorkerBusyError(Exception):
     """The worker refused a job because its main thread is taken; the text says by whom."""
+
+
+class JobRefusedError(KernelFailure):
+    """The worker will not run a job, now or later; the text says why."""
 
 
 class KernelDriver(Protocol):
@@ -88,6 +93,8 @@ class KernelDriver(Protocol):
         ------
         WorkerBusyError
             The main thread is taken by a cell of another client.
+        JobRefusedError
+            The worker will not run it.
         KernelFailure
             No answer: whether the job was taken is unknown.
         """

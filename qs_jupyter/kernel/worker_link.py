@@ -14,7 +14,7 @@ import zmq.asyncio
 from qs_jupyter.errors import KernelFailure
 from qs_jupyter.kernel.channels import Channels
 from qs_jupyter.kernel.connection import WorkerKernelManager
-from qs_jupyter.kernel.driver import KernelListener, WorkerBusyError
+from qs_jupyter.kernel.driver import JobRefusedError, KernelListener, WorkerBusyError
 from qs_jupyter.kernel.event_order import EventOrder
 from qs_jupyter.kernel.provisioner import WorkerProvisioner
 from qs_kernel_worker.messages import (
@@ -119,7 +119,8 @@ class WorkerLink:
             ) from None
         if reply.get("status") == "busy":
             raise WorkerBusyError(reply.get("message", "the main thread is taken"))
-        _result(reply)
+        if reply.get("status") != "ok":
+            raise JobRefusedError(str(reply.get("message", "the worker refused the job")))
 
     async def ping(self, timeout_s: float) -> bool:
         """Whether the heart of the process beats, which it does without Python's help."""

@@ -87,13 +87,17 @@ def _change(words: Sequence[str], _speaker: Speaker) -> Params:
     return {"changes": {name: value}}
 
 
-_INDEX = r"[+-]?\d+"
+# Eight digits are the beginning of a UID as it is shown, and no position.
+_INDEX = r"[+-]?\d{1,7}"
 _POSITION = rf"{_INDEX}|front|back"
+_POS_OR_UID = (_way_to("POS", _POSITION, "pos"), _one("UID", "uid", unless=_POSITION))
 
 OWN_SLOTS: dict[str, Slot] = {
     **SLOTS,
     "plan": Slot("ITEM", (Way((Free("PLAN"),), _text_item("plan")),)),
     "function": Slot("CALL", (Way((Free("FUNCTION"),), _text_item("function")),)),
+    "selected": Slot("POS | UID | FIRST:END", _POS_OR_UID),
+    "source": Slot("POS | UID | FIRST:END", _POS_OR_UID),
     "address": Slot("ADDR", (_one("ADDR", "address"),)),
     "who": Slot("USER[/GROUP]", (_one("USER[/GROUP]", "who"),)),
     "key_action": Slot(
@@ -127,8 +131,8 @@ OWN_SLOTS: dict[str, Slot] = {
     "item": Slot(
         "POS | UID | PLAN_NAME",
         (
-            _within("source", _way_to("POS", _POSITION, "pos")),
-            _within("source", _one("UID", "uid", unless=_POSITION)),
+            _within("source", _POS_OR_UID[0]),
+            _within("source", _POS_OR_UID[1]),
         ),
     ),
     "past": Slot(

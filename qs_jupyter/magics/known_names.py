@@ -53,15 +53,18 @@ class NameCache:
         self._is_fresh = threading.Event()
         self._is_closed = False
         self._thread: threading.Thread | None = None
+        self._thread_lock = threading.Lock()
         self._end_listening = hub.listen(self._notice)
 
     def close(self) -> None:
         """End the thread that reads the lists."""
         self._end_listening()
-        self._is_closed = True
+        with self._thread_lock:
+            self._is_closed = True
+            thread = self._thread
         self._wanted.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        if thread is not None:
+            thread.join(timeout=1)
 
     def current(self, request: Request) -> NameTables:
         """Return the lists of this moment, asking the manager whether they have changed."""
@@ -91,21 +94,26 @@ class NameCache:
 
     def _notice(self, parts: set[str]) -> None:
         """Have the lists read when they differ from the status; called in any thread."""
-        if not parts & {"status", "connection"} or self._is_closed:
+        if not parts & {"status", "connection"}:
             return
         uids = _uids(self._hub.mirror.status)
         if uids == self._tables.uids or None in uids:
             self._is_fresh.set()
             return
         self._is_fresh.clear()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="qs-names", daemon=True)
-            self._thread.start()
+        with self._thread_lock:
+            if self._thread is None and not self._is_closed:
+                self._thread = threading.Thread(target=self._work, name="qs-names", daemon=True)
+                self._thread.start()
         self._wanted.set()
 
     def _work(self) -> None:
-        while self._wanted.wait() and not self._is_closed:
+        while True:
+            self._wanted.wait()
+            # In this order: what is wanted after this line is noticed in the next round.
             self._wanted.clear()
+            if self._is_closed:
+                return
             try:
                 self._read(self._ask, _uids(self._hub.mirror.status))
             except (QueueServerError, KeyError) as error:

@@ -13,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.errors import KernelFailure, Refusal, WrongState
-from qs_jupyter.kernel.driver import WorkerBusyError
+from qs_jupyter.kernel.driver import JobRefusedError, WorkerBusyError
 from qs_jupyter.model import events
 from qs_jupyter.model.state import Phase, Running
 from qs_kernel_worker.messages import ContinueJob, Job, PlanJob, Request
@@ -53,6 +53,9 @@ class Submissions:
             refused = f"Failed to capture IPython kernel: {busy}"
             manager.hold_autostart(True)
             manager.handle(events.SubmissionRefused(job.uid, refused, busy=True))
+        except JobRefusedError as refusal:
+            refused = f"The worker refused the job: {refusal}"
+            manager.handle(events.SubmissionRefused(job.uid, refused, busy=False))
         except KernelFailure as failure:
             # The worker may have taken it; its end or its death will be reported.
             logger.warning("No word of the worker about a job: %s", failure)

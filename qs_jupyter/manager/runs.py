@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from qs_jupyter.encoded import EncodedText
 from qs_jupyter.errors import BadRequest, KernelFailure, WrongState
 from qs_jupyter.model import events
-from qs_jupyter.model.metadata import permitted
+from qs_jupyter.model.metadata import is_permitted, permitted
 from qs_jupyter.model.state import Phase, Stage
 from qs_kernel_worker.messages import GetMetadata
 
@@ -102,9 +102,23 @@ class Runs:
         except KernelFailure as failure:
             raise WrongState(str(failure)) from failure
         paths = manager.settings.permitted_re_metadata_keys
+        for value in reply.get("foreign", ()):
+            if is_permitted(value["path"], paths):
+                raise WrongState(_unfit(value, manager.settings.zmq_encoding))
         return {"re_metadata": permitted(reply["metadata"], paths)}
 
 
 def _check_option(option: str, known: tuple[str, ...]) -> None:
     if option not in known:
         raise BadRequest(f"Option '{option}' is not supported. Available options: {known}")
+
+
+def _unfit(value: Mapping[str, Any], encoding: str) -> str:
+    """Return the words about metadata that cannot be sent, as the encoders put them."""
+    reason = (
+        f"can not serialize '{value['full_type']}' object"
+        if encoding == "msgpack"
+        else f"Object of type {value['type']} is not JSON serializable"
+    )
+    place = "/" + "/".join(value["path"])
+    return f"Failed to serialize RE metadata with {encoding.upper()}: {reason} (at '{place}')"

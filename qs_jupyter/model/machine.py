@@ -206,13 +206,16 @@ def plan_taken(model: Model, event: ev.SubmissionTaken) -> Step:
 
 @on(ev.SubmissionRefused, Phase.STARTING, Phase.EXECUTING)
 def plan_refused(model: Model, event: ev.SubmissionRefused) -> Step:
-    """Put a plan back that found the kernel taken; fail one that could not be started."""
+    """Put a plan back that found the kernel taken; fail one that could not be started.
+
+    A paused plan whose continuation was refused stays paused.
+    """
     running = model.running
     if running is None or running.job_uid != event.job_uid:
         return model, []
+    if model.environment.re_state == "paused":
+        return replace(model, phase=Phase.PAUSED), []
     if event.busy:
-        if model.environment.re_state == "paused":
-            return replace(model, phase=Phase.PAUSED), []
         return _idle(replace(model, running=None)), [PutBack(running)]
     return plan_ended(model, ev.PlanEnded("failed", msg=f"Plan failed: {event.reason}"))
 

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from qs_jupyter.errors import KernelFailure
-from qs_jupyter.kernel.driver import ConsoleText, KernelListener, WorkerBusyError
+from qs_jupyter.kernel.driver import ConsoleText, JobRefusedError, KernelListener, WorkerBusyError
 from qs_jupyter.testing.fake_plan import (
     CONNECTION,
     CONTINUED,
@@ -26,6 +26,7 @@ from qs_jupyter.testing.fake_plan import (
     job_kind,
 )
 from qs_kernel_worker import messages as m
+from qs_kernel_worker.metadata import describe_metadata
 
 
 class FakeKernel:
@@ -113,11 +114,13 @@ class FakeKernel:
         await asyncio.sleep(0)
         self.requests.append(message)
         self._asked.set()
-        refusal = self.refusals.get(type(message))
-        if refusal is not None:
-            raise KernelFailure(refusal)
+        if type(message) in self.refusals:
+            raise KernelFailure(self.refusals[type(message)])
         answer = _ANSWERS.get(type(message))
-        return {} if answer is None else answer(self, message)
+        try:
+            return answer(self, message) if answer else {}
+        except RuntimeError as error:
+            raise KernelFailure(str(error)) from error
 
     async def submit(self, job: m.Job, *, timeout_s: float = 5.0) -> None:
         """Take a job, unless a console's cell holds the main thread."""
@@ -127,9 +130,8 @@ class FakeKernel:
             return
         if (occupant := self.main_thread.occupant) is not None:
             raise WorkerBusyError(occupant)
-        refusal = self.refusals.get(type(job))
-        if refusal is not None:
-            raise KernelFailure(refusal)
+        if type(job) in self.refusals:
+            raise JobRefusedError(self.refusals[type(job)])
         self._seen.add((job.uid, job.attempt))
         self.jobs.append(job)
         self._begin(job)
@@ -233,9 +235,7 @@ class FakeKernel:
         (self.tell if job else self._free_main_thread)(done)
 
     def set_lists(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
-        """Change what the namespace offers, and tell it when it differs."""
-        if (self.plans, self.devices) == (plans, devices):
-            return
+        """Change what the namespace offers, and tell it."""
         self.plans, self.devices = dict(plans), dict(devices)
         self._generation += 1
         self.tell(m.ListsChanged(self._generation))
@@ -353,8 +353,6 @@ class FakeKernel:
     def _tell_main_thread(self) -> None:
         self.tell(self.main_thread.change())
 
-    # ----------------------------------------------------------------------------- answers
-
     def _get_lists(self, _message: m.GetLists) -> dict[str, Any]:
         return {
             "generation": self._generation,
@@ -385,7 +383,7 @@ class FakeKernel:
 
 _ANSWERS: dict[type, Callable[[FakeKernel, Any], dict[str, Any]]] = {
     m.GetStatus: lambda kernel, _: asdict(kernel.report()),
-    m.GetMetadata: lambda kernel, _: {"metadata": kernel.metadata},
+    m.GetMetadata: lambda kernel, _: describe_metadata(kernel.metadata),
     m.GetLists: FakeKernel._get_lists,  # noqa: SLF001 - the table of this room
     m.Pause: FakeKernel._pause,  # noqa: SLF001
     m.Hold: FakeKernel._hold,  # noqa: SLF001

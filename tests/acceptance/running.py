@@ -194,7 +194,7 @@ class RunningManager:
         self.watch = Watch(home.info)
         self.launcher: subprocess.Popen[bytes] | None = None
         self._client = Client(home.control, timeout_s=5)
-        self._options: tuple[str, ...] = ()
+        self.started_in_s = 0.0
         self._output = home.folder / "terminal.txt"
 
     # ------------------------------------------------------------------------ begin and end
@@ -202,8 +202,8 @@ class RunningManager:
     def start(self, *options: str, **env: str) -> RunningManager:
         """Start the service and wait until it is ready to take requests."""
         home = self.home
-        self._options = options
         begun = datetime.now().isoformat()  # noqa: DTZ005 - like the time of a status
+        moment = time.monotonic()
         with self._output.open("ab") as output:
             self.launcher = home.popen(
                 "start-re-manager",
@@ -228,6 +228,7 @@ class RunningManager:
             self.watch.until(is_ready, LIMIT_S, "the manager is ready")
         except AssertionError as error:
             raise AssertionError(f"{error}\nTerminal:\n{self.terminal()[-4000:]}") from None
+        self.started_in_s = time.monotonic() - moment
         return self
 
     def stop(self) -> int:

@@ -24,6 +24,13 @@ CONSOLE_PLAN = "from bluesky.plans import count as c; RE(c([det1], num=50, delay
 
 
 @pytest.fixture
+def opened(opened: RunningManager) -> RunningManager:
+    """A manager with an open environment that nobody uses."""
+    until_free(opened)
+    return opened
+
+
+@pytest.fixture
 def notebook(opened: RunningManager) -> Iterator[Notebook]:
     """A client of an idle worker."""
     with attached(opened) as client:
@@ -85,6 +92,20 @@ def until_free(manager: RunningManager) -> Status:
 def no_idle_manager_holds_the_kernel(rows: list[tuple[Any, ...]]) -> bool:
     """Whether ``idle`` and ``paused`` are told only after the kernel was let go."""
     return not any(state in ("idle", "paused") and captured for state, _, captured in rows)
+
+
+# -------------------------------------------------------------------------- without a worker
+
+
+def test_a_console_without_a_worker_says_what_to_do(closed: RunningManager) -> None:
+    answer = closed.home.run("qserver-console")
+    assert answer.code == 5
+    assert "Failed to start the console: " in answer.output
+    assert "open the environment first" in answer.output
+
+
+def test_an_interrupt_without_a_worker_is_refused(closed: RunningManager) -> None:
+    assert "Worker environment does not exist" in refusal(closed, "kernel_interrupt")
 
 
 # ------------------------------------------------------------ what the status tells of the kernel
@@ -447,13 +468,6 @@ def test_a_shutdown_by_a_notebook_is_answered_and_not_obeyed(
     opened.until(lambda status: status["items_in_history"] == 1)
 
 
-def test_a_console_without_a_worker_says_what_to_do(closed: RunningManager) -> None:
-    answer = closed.home.run("qserver-console")
-    assert answer.code == 5
-    assert "Failed to start the console: " in answer.output
-    assert "open the environment first" in answer.output
-
-
 # ------------------------------------------------------------------------------------- output
 
 
@@ -550,7 +564,3 @@ def test_an_interrupt_ends_a_task_only_when_that_is_meant(opened: RunningManager
     result = opened.do("task_result", task_uid=uid)["result"]
     assert result["success"] is False
     assert "KeyboardInterrupt" in result["traceback"]
-
-
-def test_an_interrupt_without_a_worker_is_refused(closed: RunningManager) -> None:
-    assert "Worker environment does not exist" in refusal(closed, "kernel_interrupt")

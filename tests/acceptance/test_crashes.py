@@ -14,8 +14,13 @@ from qs_jupyter.client.client import Client
 from qs_jupyter.client.connection import NoReply
 from tests.acceptance.running import MakeManager, RunningManager, kill_and_wait, table_rows, uids
 
-BACK_S = 1.0
-FREEZE_S = 6.0
+# How long a manager may be silent before it is taken for frozen.
+SILENCE_S = 5.0
+
+
+def is_soon(manager: RunningManager, seconds: float) -> bool:
+    """Tell whether that is less than a second, or what this machine, busy as it is, calls so."""
+    return seconds < max(1.0, 2 * manager.started_in_s)
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def test_a_plan_outlives_the_manager_and_is_archived_once(fresh: RunningManager)
     fresh.do("lock", lock_key="k", user="Jane", queue=True)
     worker = fresh.worker_pid
 
-    assert fresh.kill_manager() < BACK_S
+    assert is_soon(fresh, fresh.kill_manager())
     status = fresh.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
@@ -74,7 +79,7 @@ def test_a_plan_outlives_the_manager_and_is_archived_once(fresh: RunningManager)
 def test_the_queue_goes_on_when_the_manager_is_back(fresh: RunningManager) -> None:
     first, _ = begin_plan(fresh)
     second = fresh.add_count(num=2, delay=0.3)
-    assert fresh.kill_manager() < BACK_S
+    assert is_soon(fresh, fresh.kill_manager())
     fresh.until(lambda status: status["items_in_history"] == 2)
     fresh.until_idle()
     assert uids(fresh.history()) == [first, second]
@@ -106,7 +111,7 @@ def test_a_plan_that_ends_while_the_manager_is_away_is_archived_when_it_is_back(
 def test_autostart_and_mode_outlive_the_manager(fresh: RunningManager) -> None:
     fresh.do("queue_mode_set", mode={"ignore_failures": True})
     fresh.do("queue_autostart", enable=True)
-    assert fresh.kill_manager() < BACK_S
+    assert is_soon(fresh, fresh.kill_manager())
     status = fresh.until_idle()
     assert status["queue_autostart_enabled"] is True
     assert status["plan_queue_mode"] == {"loop": False, "ignore_failures": True}
@@ -119,7 +124,7 @@ def test_a_paused_plan_stays_paused_and_is_resumed(fresh: RunningManager) -> Non
     uid, position = begin_plan(fresh, num=3)
     fresh.do("re_pause", option="immediate")
     fresh.until_state("paused")
-    assert fresh.kill_manager() < BACK_S
+    assert is_soon(fresh, fresh.kill_manager())
     status = fresh.until_ready()
     assert status["manager_state"] == "paused"
     assert status["re_state"] == "paused"
@@ -136,7 +141,7 @@ def test_an_idle_environment_is_found_again(fresh: RunningManager) -> None:
     waiting = [fresh.add_count(num=n) for n in (1, 2, 3)]
     worker = fresh.worker_pid
     plans = fresh.status()["plans_allowed_uid"]
-    assert fresh.kill_manager() < BACK_S
+    assert is_soon(fresh, fresh.kill_manager())
     status = fresh.until_idle()
     assert status["worker_environment_exists"] is True
     assert status["re_state"] == "idle"
@@ -153,7 +158,7 @@ def test_a_foreground_task_goes_on_and_delivers_its_result(fresh: RunningManager
     reply = fresh.do("function_execute", item=item, user="a test", user_group="primary")
     task = reply["task_uid"]
     fresh.until(lambda status: status["worker_environment_state"] == "executing_task")
-    assert fresh.kill_manager() < BACK_S
+    assert is_soon(fresh, fresh.kill_manager())
     status = fresh.until_ready()
     assert status["manager_state"] == "executing_task"
     refused = fresh.ask("queue_start")
@@ -193,7 +198,7 @@ def test_a_plan_that_starts_with_the_opening_outlives_the_manager(
     begun = manager.status()
     manager.do("environment_open")
     manager.until(lambda status: status["re_state"] == "running", since=begun)
-    assert manager.kill_manager() < BACK_S
+    assert is_soon(manager, manager.kill_manager())
     status = manager.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
@@ -245,7 +250,7 @@ def test_manager_kill_is_over_within_six_seconds(fresh: RunningManager) -> None:
     answer = fresh.qserver("manager", "kill", "test")
     assert answer.code == 3
     fresh.first_answer()
-    assert time.monotonic() - begun < FREEZE_S + 1
+    assert is_soon(fresh, time.monotonic() - begun - SILENCE_S)
     status = fresh.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
@@ -295,7 +300,7 @@ def test_a_killed_worker_is_noticed_at_once_and_its_plan_comes_back(
     moment = time.monotonic()
     os.kill(worker, signal.SIGKILL)
     fresh.until(lambda status: not status["worker_environment_exists"], since=begun)
-    assert time.monotonic() - moment < 1
+    assert is_soon(fresh, time.monotonic() - moment)
     status = fresh.until_idle()
     assert status["worker_environment_state"] == "closed"
     assert status["re_state"] is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import shlex
 import sys
@@ -36,8 +35,9 @@ def tour() -> list[list[str]]:
     return [shlex.split(line) for line in lines]
 
 
-def example() -> str:
-    return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[0]
+def example(language: str) -> str:
+    found: str = re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)[0]
+    return found
 
 
 async def run(manager: PrivateManager, *arguments: str) -> str:
@@ -67,17 +67,26 @@ async def test_the_tour_of_the_readme_works() -> None:
     assert len(commands) > 15
     async with PrivateManager() as manager:
         await manager.ready()
-        for words in commands[:-1]:
+        for words in commands:
+            if words == ["environment", "close"]:
+                await check_examples(manager)
             await run(manager, "-m", "qs_jupyter", "qserver", *words)
             for name, fits in WAITS.items():
                 if " ".join(words).startswith(name):
                     await wait_for(manager, fits)
             if words == ["history", "get"]:
-                history = await manager.client.request("history_get")
-                statuses = [item["result"]["exit_status"] for item in history["items"]]
-                assert statuses == ["completed"] * 3
-        await run(manager, "-c", example())
-        items = (await manager.client.request("queue_get"))["items"]
-        assert [item["user"] for item in items] == ["Jane"]
-        output = await run(manager, "-m", "qs_jupyter", "qserver", "--json", *commands[-1])
-        assert json.loads(output)["success"] is True
+                assert await statuses(manager) == ["completed"] * 3
+
+
+async def check_examples(manager: PrivateManager) -> None:
+    """Run the examples for notebooks and programs while the environment is open."""
+    await run(manager, "-m", "IPython", "--no-banner", "-c", example("ipython"))
+    assert await statuses(manager) == ["completed"] * 4
+    await run(manager, "-c", example("python"))
+    items = (await manager.client.request("queue_get"))["items"]
+    assert [item["user"] for item in items] == ["Jane"]
+
+
+async def statuses(manager: PrivateManager) -> list[str]:
+    history = await manager.client.request("history_get")
+    return [item["result"]["exit_status"] for item in history["items"]]

@@ -19,6 +19,7 @@ from jupyter_client.blocking import BlockingKernelClient
 from qs_jupyter.client.client import Client
 from qs_jupyter.client.connection import NoReply
 from qs_jupyter.wire.keys import encrypt_client, generate_keys
+from tests.acceptance.conftest import _managers
 from tests.acceptance.consoles import Notebook, attached, connection_file, terminal
 from tests.acceptance.running import (
     LIMIT_S,
@@ -194,10 +195,13 @@ def processes_that_show(secret: str, manager: RunningManager) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def secure(shared_manager: RunningManager) -> RunningManager:
+def secure() -> Iterator[RunningManager]:
     """A manager as it is without any option about security, with a worker."""
-    shared_manager.open()
-    return shared_manager
+    with _managers() as (_home, make):
+        manager = make()
+        manager.start(*small_startup(manager.home))
+        manager.open()
+        yield manager
 
 
 def test_everything_listens_to_this_machine_only(secure: RunningManager) -> None:
@@ -332,8 +336,6 @@ EMERGENCY = "only-for-emergencies-4711"
 @pytest.fixture(scope="module")
 def keyed(keys: tuple[str, str]) -> Iterator[RunningManager]:
     """A manager that everybody on the network could reach, if they had its key."""
-    from tests.acceptance.conftest import _managers  # noqa: PLC0415 - the module's own manager
-
     public, private = keys
     with _managers() as (_home, make):
         manager = make()
@@ -433,8 +435,6 @@ def test_a_lock_key_is_kept_nowhere(keyed: RunningManager) -> None:
 @pytest.fixture(scope="module")
 def far_away() -> Iterator[RunningManager]:
     """A manager whose runtime folder has a name too long for the sockets of a worker."""
-    from tests.acceptance.conftest import _managers  # noqa: PLC0415 - the module's own manager
-
     with _managers() as (_home, make):
         manager = make()
         runtime = manager.home.folder / "run" / ("a-long-name-" * 8)

@@ -16,8 +16,8 @@ from tests.benchmarks import (  # noqa: F401 - they make their benchmarks known
     running,
     start_and_stop,
 )
-from tests.benchmarks.measuring import BENCHMARKS, Measurement
-from tests.benchmarks.report import HEAD, line, page, row, write_json
+from tests.benchmarks.measuring import BENCHMARKS
+from tests.benchmarks.report import HEAD, Section, line, page, row, write_json
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
@@ -25,16 +25,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 def main() -> int:
     """Run the named benchmarks, or all; return 1 when one of them broke."""
     arguments = _arguments()
-    results: dict[str, list[Measurement]] = {}
+    results: dict[str, Section] = {}
     broken = 0
-    print(f"load average: {' '.join(f'{load:.1f}' for load in os.getloadavg())}")
     print(line(HEAD))
     for name in arguments.names or BENCHMARKS:
-        results[name] = []
-        print(f"--- {name}", flush=True)
+        results[name] = section = Section(os.getloadavg()[0])
+        print(f"--- {name} (load average {section.load:.1f})", flush=True)
         try:
             for measurement in BENCHMARKS[name]():
-                results[name].append(measurement)
+                section.measurements.append(measurement)
                 print(line(row(measurement)), flush=True)
         except Exception as error:  # noqa: BLE001 - the others are still worth measuring
             broken = 1

@@ -6,12 +6,21 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.benchmarks.measuring import Measurement
 
-Results = Mapping[str, Sequence[Measurement]]
+
+@dataclass(frozen=True)
+class Section:
+    """The measurements of one benchmark, and how much else the machine had to do at its start."""
+
+    load: float
+    measurements: list[Measurement] = field(default_factory=list)
+
+
+Results = Mapping[str, Section]
 
 _MARKS = {True: "yes", False: "no", None: ""}
 
@@ -62,9 +71,10 @@ def page(results: Results) -> str:
         f"Machine: {os.cpu_count()} processors, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}.",
     ]
-    for name, measurements in results.items():
-        parts += ["", f"## {name}", "", _markdown(HEAD), _markdown(["---"] * len(HEAD))]
-        parts += [_markdown(row(measurement)) for measurement in measurements]
+    for name, section in results.items():
+        parts += ["", f"## {name}", "", f"Load average at the start: {section.load:.1f}", ""]
+        parts += [_markdown(HEAD), _markdown(["---"] * len(HEAD))]
+        parts += [_markdown(row(measurement)) for measurement in section.measurements]
     return "\n".join(parts) + "\n"
 
 
@@ -75,10 +85,10 @@ def _markdown(cells: Sequence[str]) -> str:
 def write_json(results: Results, path: Path) -> None:
     """Write all samples, for comparisons."""
     content = {
-        "load": os.getloadavg(),
-        "results": {
-            name: [{**asdict(m), "median": m.median} for m in measurements]
-            for name, measurements in results.items()
-        },
+        name: {
+            "load": section.load,
+            "measurements": [{**asdict(m), "median": m.median} for m in section.measurements],
+        }
+        for name, section in results.items()
     }
     path.write_text(json.dumps(content, indent=1))

@@ -123,7 +123,9 @@ class NotebookPage:
         self.lab = lab
         self.page = page
         self.foreign: list[str] = []
+        self.errors: list[str] = []
         page.set_default_timeout(LIMIT_MS)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._note)
 
     def _note(self, request: Any) -> None:
@@ -146,12 +148,13 @@ class NotebookPage:
         cell = self.page.locator(".jp-Cell").nth(index)
         prompt = cell.locator(".jp-InputPrompt")
         before = prompt.inner_text()
-        cell.locator(".cm-content").click()
-        for _ in range(3):
+        for _ in range(5):
+            cell.locator(".cm-content").click()
             self.page.keyboard.press("Control+Enter")
             with contextlib.suppress(Exception):
                 self.page.wait_for_function(
-                    "([element, before]) => element.innerText !== before",
+                    "([element, before]) => element.innerText !== before"
+                    " && /\\[(\\*|\\d+)\\]/.test(element.innerText)",
                     arg=[prompt.element_handle(), before],
                     timeout=2000,
                 )
@@ -159,12 +162,39 @@ class NotebookPage:
         if wait:
             self.until_idle()
 
-    def shot(self, name: str, target: str = ".qsj") -> None:
-        """Save a picture when a folder for pictures is named."""
+    def until_connected(self) -> None:
+        """Wait until a panel shows that it has a manager."""
+        self.page.locator(".qsj-status[data-link=connected]").first.wait_for()
+
+    def tab(self, name: str) -> Any:
+        """Bring a part of the panel to the front and return it."""
+        self.page.get_by_role("tab", name=name).first.click()
+        part = {"Add plan": "form", "Tasks": "tasks"}.get(name, name.lower())
+        found = self.page.locator(f".qsj-{part}").first
+        found.wait_for()
+        return found
+
+    def button(self, name: str) -> Any:
+        """Return a button of the panel, by its exact words."""
+        return self.page.locator(".qsj").get_by_role("button", name=name, exact=True)
+
+    def state(self, word: str) -> None:
+        """Wait until the badge shows a word."""
+        self.page.locator(".qsj-state", has_text=word).first.wait_for()
+
+    def shut_down(self) -> None:
+        """End the kernels of the server, for the next test to begin with its own."""
+        url = f"{self.lab.url}/api/kernels"
+        for kernel in self.page.request.get(url).json():
+            self.page.request.delete(f"{url}/{kernel['id']}")
+
+    def shot(self, name: str) -> None:
+        """Save a picture of the panel when a folder for pictures is named."""
         folder = os.environ.get("QS_SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.locator(target).first.screenshot(path=str(Path(folder) / f"{name}.png"))
+            output = self.page.locator(".jp-OutputArea-output:has(.qsj)").first
+            output.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 @contextlib.contextmanager

@@ -13,11 +13,15 @@ from qs_widgets import controls
 from qs_widgets.console import Console
 from qs_widgets.desk import Desk
 from qs_widgets.history_table import HistoryTable
+from qs_widgets.locking import Locking
 from qs_widgets.part import Part, release_from_shell
+from qs_widgets.permissions import Permissions
 from qs_widgets.plan_form import PlanForm
 from qs_widgets.pulse import Pulse
 from qs_widgets.queue_table import QueueTable
+from qs_widgets.running_plan import RunningPlan
 from qs_widgets.status_bar import StatusBar
+from qs_widgets.tasks import Tasks
 
 if TYPE_CHECKING:
     from qs_jupyter.client.hub import Hub
@@ -25,10 +29,14 @@ if TYPE_CHECKING:
 
 SECTIONS: Final[Mapping[str, Callable[[Desk], Part]]] = {
     "status": StatusBar,
+    "running": RunningPlan,
     "queue": QueueTable,
     "form": PlanForm,
     "history": HistoryTable,
     "console": Console,
+    "tasks": Tasks,
+    "lock": Locking,
+    "permissions": Permissions,
 }
 # These stay in sight above the others, which take turns.
 ABOVE: Final = ("status", "running")

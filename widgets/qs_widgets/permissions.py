@@ -63,7 +63,8 @@ class Permissions(Part):
         now = Catalogue(plans, devices, Rules.parse(self._data))
         new = Catalogue(plans, devices, rules)
         groups = [group_preview(name, new, now) for name in rules.groups if name != "root"]
-        return Done(data={"groups": groups, "difference": difference(self._text, text)})
+        found = {"groups": groups, "difference": difference(self._text, text)}
+        return Done(data={**found, "warnings": new.warnings()})
 
     def do_save(self, params: Params) -> Done:
         """Put the permissions into force."""

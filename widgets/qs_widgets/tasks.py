@@ -21,8 +21,8 @@ KEPT = 200
 class Tasks(Part):
     """Runs functions and scripts in the worker and lists the tasks."""
 
-    _esm = module("tasks", "selection", "grid")
-    caption = "Tasks & scripts"
+    _esm = module("tasks", "inputs", "selection", "grid")
+    caption = "Tasks"
     follows = frozenset({"status", "tasks", "connection"})
     methods = frozenset({"kernel_interrupt", "environment_update"})
 

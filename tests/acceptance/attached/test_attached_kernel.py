@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 import zmq.asyncio
-from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
@@ -36,15 +33,11 @@ def _use_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home.folder / "jupyter"))
     monkeypatch.setenv("TMPDIR", str(home.folder / "tmp"))
-    _specs(home)
-
-
-def _specs(home: Home) -> KernelSpecManager:
     prefix = home.folder / "prefix"
     if not prefix.exists():
         answer = home.run("qs-jupyter", "kernelspec", "install", "--prefix", str(prefix))
         assert answer.code == 0, answer
-    return KernelSpecManager(kernel_dirs=[str(prefix / "share" / "jupyter" / "kernels")])
+    monkeypatch.setenv("JUPYTER_PATH", str(prefix / "share" / "jupyter"))
 
 
 class Notebook:
@@ -54,13 +47,14 @@ class Notebook:
         self.kernel = kernel
         self.client = client
 
-    async def run(self, code: str) -> str:
+    async def run(self, code: str, when_it_writes: Callable[[], None] = lambda: None) -> str:
         """Run a cell and return its text; an error is raised."""
         pieces: list[str] = []
 
         def take(message: dict[str, Any]) -> None:
             if message["msg_type"] == "stream":
                 pieces.append(message["content"]["text"])
+                when_it_writes()
 
         async with asyncio.timeout(LIMIT_S):
             reply = await self.client.execute_interactive(
@@ -75,18 +69,18 @@ class Notebook:
         return int(await self.run("import os; print(os.getpid())"))
 
 
-def new_kernel(home: Home, **traits: Any) -> AsyncKernelManager:
-    return AsyncKernelManager(kernel_name="qs-worker", kernel_spec_manager=_specs(home), **traits)
+def new_kernel(**traits: Any) -> AsyncKernelManager:
+    return AsyncKernelManager(kernel_name="qs-worker", **traits)
 
 
 @asynccontextmanager
-async def notebook(home: Home, *, now: bool = False) -> AsyncIterator[Notebook]:
+async def notebook(*, now: bool = False) -> AsyncIterator[Notebook]:
     """Open a notebook on the worker, and shut its kernel down at the end."""
     context = zmq.asyncio.Context()
-    kernel = new_kernel(home, context=context)
+    kernel = new_kernel(context=context)
     try:
         await kernel.start_kernel()
-        client = kernel.client()
+        client = kernel.client(context=context)
         client.start_channels()
         try:
             await client.wait_for_ready(timeout=LIMIT_S)
@@ -113,10 +107,10 @@ async def test_shutting_the_notebook_down_leaves_the_worker(
     manager: RunningManager, now: bool
 ) -> None:
     manager.open()
-    async with notebook(manager.home, now=now) as first:
+    async with notebook(now=now) as first:
         assert await first.pid() == manager.worker_pid
         assert await first.run("kept = type(RE).__name__; print(kept)") == "RunEngine\n"
-    async with notebook(manager.home, now=now) as second:
+    async with notebook(now=now) as second:
         assert await second.pid() == manager.worker_pid
         assert await second.run("print(kept)") == "RunEngine\n"
     manager.add_count()
@@ -127,7 +121,7 @@ async def test_shutting_the_notebook_down_leaves_the_worker(
 
 async def test_a_restart_finds_the_same_worker_again(manager: RunningManager) -> None:
     manager.open()
-    async with notebook(manager.home) as opened:
+    async with notebook() as opened:
         await opened.run("survives = 42")
         await opened.kernel.restart_kernel()
         assert await opened.kernel.is_alive()
@@ -139,7 +133,7 @@ async def test_a_cell_waits_until_the_queue_is_done(manager: RunningManager) -> 
     manager.open()
     for _ in range(2):
         manager.add_count(num=4, delay=0.3)
-    async with notebook(manager.home) as opened:
+    async with notebook() as opened:
         manager.do("queue_start")
         manager.until_running()
         # The front end still gets its answers, for a notebook may be opened at any time.
@@ -152,12 +146,16 @@ async def test_a_cell_waits_until_the_queue_is_done(manager: RunningManager) -> 
 
 async def test_an_interrupt_stops_a_cell_and_never_a_plan(manager: RunningManager) -> None:
     manager.open()
-    async with notebook(manager.home) as opened:
-        sleeping = asyncio.create_task(opened.run("import time; time.sleep(50)"))
-        await asyncio.to_thread(manager.until, lambda status: status["ip_kernel_state"] == "busy")
+    async with notebook() as opened:
+        has_begun = asyncio.Event()
+        sleeping = asyncio.create_task(
+            opened.run("import time; print('begun', flush=True); time.sleep(50)", has_begun.set)
+        )
+        await has_begun.wait()
         await opened.kernel.interrupt_kernel()
         with pytest.raises(AssertionError, match="KeyboardInterrupt"):
             await sleeping
+        await asyncio.to_thread(manager.until, lambda status: status["ip_kernel_state"] == "idle")
         manager.add_count(num=5, delay=0.2)
         manager.do("queue_start")
         await asyncio.to_thread(manager.until_running)
@@ -172,7 +170,7 @@ async def test_shutting_down_during_a_plan_disturbs_nothing(manager: RunningMana
     manager.add_count(num=5, delay=0.2)
     manager.do("queue_start")
     await asyncio.to_thread(manager.until_running)
-    async with notebook(manager.home):
+    async with notebook():
         pass
     await asyncio.to_thread(manager.until_idle)
     assert [item["result"]["exit_status"] for item in manager.history()] == ["completed"]
@@ -180,7 +178,7 @@ async def test_shutting_down_during_a_plan_disturbs_nothing(manager: RunningMana
 
 async def test_the_end_of_the_worker_is_noticed(manager: RunningManager) -> None:
     manager.open()
-    async with notebook(manager.home) as opened:
+    async with notebook() as opened:
         assert await opened.kernel.is_alive()
         with closed_environment(manager):
             assert not await opened.kernel.is_alive()
@@ -190,7 +188,7 @@ async def test_without_an_environment_the_notebook_says_what_to_do(
     manager: RunningManager,
 ) -> None:
     with closed_environment(manager):
-        kernel = new_kernel(manager.home)
+        kernel = new_kernel()
         with pytest.raises(ShownFailure) as caught:
             await kernel.start_kernel()
     assert str(caught.value) == (
@@ -207,7 +205,7 @@ async def test_a_manager_that_was_named_and_is_away_is_not_replaced(
     (nobody,) = free_addresses(1)
     monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", nobody)
     with pytest.raises(ShownFailure, match=f"no manager answers at {nobody}"):
-        await new_kernel(manager.home).start_kernel()
+        await new_kernel().start_kernel()
 
 
 async def test_a_worker_without_a_manager_is_found_by_its_files(
@@ -217,7 +215,7 @@ async def test_a_worker_without_a_manager_is_found_by_its_files(
     (nobody,) = free_addresses(1)
     monkeypatch.setattr(connection, "DEFAULT_CONTROL_ADDRESS", nobody)
     monkeypatch.delenv("QSERVER_ZMQ_CONTROL_ADDRESS")
-    async with notebook(manager.home) as opened:
+    async with notebook() as opened:
         assert await opened.pid() == manager.worker_pid
         with pytest.raises(ShownFailure, match="found without its manager"):
             await opened.kernel.interrupt_kernel()
@@ -232,11 +230,10 @@ def test_nbclient_runs_a_notebook_on_the_worker(manager: RunningManager) -> None
     content = nbformat.v4.new_notebook(
         cells=[
             nbformat.v4.new_code_cell("import os; print(os.getpid())"),
-            nbformat.v4.new_code_cell("RE(bp.count([det1], num=2)) and print('done')"),
+            nbformat.v4.new_code_cell("RE(count([det1], num=2)) and print('done')"),
         ]
     )
-    kernel = new_kernel(manager.home)
-    NotebookClient(content, km=kernel, timeout=LIMIT_S).execute()
+    NotebookClient(content, kernel_name="qs-worker", timeout=LIMIT_S).execute()
     first, second = (cell["outputs"] for cell in content["cells"])
     assert int(first[0]["text"]) == manager.worker_pid
     assert "done" in "".join(output.get("text", "") for output in second)
@@ -260,14 +257,13 @@ async def test_workers_over_tcp_are_attached(
     own = make_manager().start(*options)
     _use_home(own.home, monkeypatch)
     own.open()
-    async with notebook(own.home) as opened:
+    async with notebook() as opened:
         assert await opened.pid() == own.worker_pid
         assert opened.kernel.transport == "tcp"
-        copy = json.loads(Path(opened.kernel.connection_file).read_text())
-        assert ("curve_publickey" in copy) is is_encrypted
+        assert (opened.kernel.curve_publickey is not None) is is_encrypted
     found = await find_worker(own.home.environment)
     stranger = type(found)(found.info, None, found.manager)
     assert await stranger.is_alive(), "the heartbeat tells for a worker of another machine"
     if not is_encrypted:
         with pytest.raises(ShownFailure, match="wants encrypted kernels"):
-            await new_kernel(own.home, transport_encryption="required").start_kernel()
+            await new_kernel(transport_encryption="required").start_kernel()

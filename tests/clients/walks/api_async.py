@@ -13,12 +13,14 @@ from walking import OPEN_LIMIT_S, PLAN_LIMIT_S, contains, equal
 
 COUNT = BPlan("count", ["det1", "det2"], num=3, delay=0.01)
 LONG = BPlan("count", ["det1", "det2"], num=500, delay=0.02)
+# The defaults ask once a second, which only makes the walk longer.
+PACE = {"status_polling_period": 0.1, "status_expiration_period": 0.05}
 
 
 def make_api():
     if sys.argv[1] == "zmq":
-        return over_zmq.REManagerAPI()
-    api = over_http.REManagerAPI(http_server_uri=os.environ["SERVER"])
+        return over_zmq.REManagerAPI(**PACE)
+    api = over_http.REManagerAPI(http_server_uri=os.environ["SERVER"], **PACE)
     api.set_authorization_key(api_key=os.environ["API_KEY"])
     return api
 

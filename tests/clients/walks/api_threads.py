@@ -11,11 +11,13 @@ from bluesky_queueserver_api import BFunc, BInst, BPlan, WaitMonitor
 from walking import OPEN_LIMIT_S, PLAN_LIMIT_S, Seen, contains, equal, walk
 
 HTTP = sys.argv[1] == "http"
+# The defaults ask once a second, which only makes the walk longer.
+PACE = {"status_polling_period": 0.1, "status_expiration_period": 0.05}
 if HTTP:
-    api = over_http.REManagerAPI(http_server_uri=os.environ["SERVER"])
+    api = over_http.REManagerAPI(http_server_uri=os.environ["SERVER"], **PACE)
     api.set_authorization_key(api_key=os.environ["API_KEY"])
 else:
-    api = over_zmq.REManagerAPI(zmq_encoding=os.environ.get("QSERVER_ZMQ_ENCODING"))
+    api = over_zmq.REManagerAPI(zmq_encoding=os.environ.get("QSERVER_ZMQ_ENCODING"), **PACE)
 RM = Seen(api)
 
 COUNT = BPlan("count", ["det1", "det2"], num=3, delay=0.01)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
 import pytest
 
-from qs_jupyter.testing.running_manager import RunningManager
+from qs_jupyter.testing.running_manager import RunningManager, quiet_settings
 from tests.contract.manager.words import STOP, WHO, add, ok, plan, queue, refused
 
 ADD = "Failed to add an item: "
@@ -238,6 +239,38 @@ async def test_metadata_of_the_run_engine_is_read_and_filtered(opened: RunningMa
     assert "Environment does not exist. Cannot retrieve RE metadata." in await refused(
         opened, "re_metadata"
     )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        (
+            "json",
+            "Failed to serialize RE metadata with JSON: "
+            "Object of type ndarray is not JSON serializable",
+        ),
+        (
+            "msgpack",
+            "Failed to serialize RE metadata with MSGPACK: "
+            "can not serialize 'numpy.ndarray' object",
+        ),
+    ],
+)
+async def test_metadata_that_is_no_json_is_named_where_it_may_be_seen(
+    encoding: str, words: str
+) -> None:
+    settings = quiet_settings(zmq_encoding=encoding, permitted_re_metadata_keys=("/a", "/c/d"))
+    async with RunningManager(settings=settings) as running:
+        await running.open()
+        running.kernel.metadata = {"a": [1], "b": numpy.array([1]), "c": {"e": {1, 2}, "d": 5}}
+        reply = await ok(running, "re_metadata")
+        assert reply["re_metadata"] == {"a": [1], "c": {"d": 5}}
+        running.kernel.metadata["c"]["d"] = [numpy.array([1])]
+        assert await refused(running, "re_metadata") == f"Error: {words} (at '/c/d')"
+        running.kernel.metadata = 5
+        assert "Failed to convert Run Engine metadata to dictionary" in await refused(
+            running, "re_metadata"
+        )
 
 
 async def test_the_connection_is_told_without_its_key(closed: RunningManager) -> None:

@@ -364,6 +364,37 @@ async def test_a_kernel_taken_in_the_last_moment_refuses_and_loses_nothing(
     assert await history(opened) == []
 
 
+async def test_a_plan_that_the_worker_will_not_run_fails_and_stops_the_queue(
+    opened: RunningManager,
+) -> None:
+    opened.kernel.refusals[PlanJob] = "another manager holds the lease of this worker"
+    await add(opened, plan(1), plan(2))
+    text = await refused(opened, "queue_start")
+    assert "another manager holds the lease" in text
+    await opened.until(manager_state="idle", items_in_history=1)
+    (entry,) = await history(opened)
+    assert entry["result"]["exit_status"] == "failed"
+    assert "another manager holds the lease" in entry["result"]["msg"]
+    assert await numbers(opened) == [1, 2]
+
+
+async def test_a_refused_continuation_leaves_the_plan_paused(opened: RunningManager) -> None:
+    uid = await run_to_pause(opened)
+    kernel = opened.kernel
+    kernel.main_thread.cell = {"session": "console", "user": "Mia", "since": 0.0}  # not told yet
+    assert "Failed to capture IPython kernel" in await refused(opened, "re_resume")
+    assert opened.status()[STATE] == "paused"
+    kernel.main_thread.cell = None
+    kernel.refusals[ContinueJob] = "not now"
+    assert "not now" in await refused(opened, "re_stop")
+    assert opened.status()[STATE] == "paused"
+    assert opened.status()["running_item_uid"] == uid
+    kernel.refusals.clear()
+    await ok(opened, "re_stop")
+    await opened.idle()
+    assert [entry["item_uid"] for entry in await history(opened)] == [uid]
+
+
 # ------------------------------------------------------------------------- stopping the queue
 
 

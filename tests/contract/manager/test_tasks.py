@@ -129,6 +129,20 @@ async def test_a_foreground_task_needs_an_idle_manager_and_a_free_kernel(
 
 
 @pytest.mark.parametrize(("method", "params"), STARTERS)
+async def test_a_task_that_the_worker_will_not_run_leaves_the_manager_idle(
+    opened: RunningManager, method: str, params: dict[str, Any]
+) -> None:
+    for kind in (ScriptJob, FunctionJob, StartTask):
+        opened.kernel.refusals[kind] = "not now"
+    for background in (False, True):
+        text = await refused(opened, method, **params, run_in_background=background)
+        assert "Failed to start the task: " in text
+        assert text.endswith("not now")
+    assert opened.status()["manager_state"] == "idle"
+    assert opened.status()["worker_background_tasks"] == 0
+
+
+@pytest.mark.parametrize(("method", "params"), STARTERS)
 async def test_a_background_task_runs_beside_anything(
     opened: RunningManager, method: str, params: dict[str, Any]
 ) -> None:

@@ -154,7 +154,8 @@ export default part("form", (root, store, line) => {
     save.hidden = cancel.hidden = !editing;
     setText(heading, editing ? "Edit item" : "Add plan");
     setText(add, editing ? "Add as new" : "Add to queue");
-    actionsBar.hidden = preview.hidden = !plan;
+    actionsBar.hidden = preview.hidden = metaBox.hidden = !plan;
+    empty.hidden = Boolean(plan);
   };
 
   const showOpened = () => {
@@ -201,7 +202,5 @@ export default part("form", (root, store, line) => {
     }
     showOpened();
     showButtons();
-    empty.hidden = Boolean(plan);
-    metaBox.hidden = !plan;
   };
 });

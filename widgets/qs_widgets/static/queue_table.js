@@ -58,7 +58,7 @@ export default part("queue", (root, store, line) => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const rows = all();
     const seen = words.length ? rows.filter((row) => matches(row, words)) : rows;
-    grid.show(seen, rows.length ? "No item fits the filter" : "The queue is empty: add a plan with the form below or the tab “Add plan”");
+    grid.show(seen, rows.length ? "No item fits the filter" : "The queue is empty: add a plan, or paste lines such as count([det1], num=3)");
     const size = grid.selection.size;
     const shown = seen.length === rows.length ? `${rows.length}` : `${seen.length} of ${rows.length}`;
     setText(count, `${shown}${size > 1 ? ` · ${size} selected` : ""}`);

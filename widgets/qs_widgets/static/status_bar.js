@@ -100,7 +100,7 @@ export default part("status", (root, store, line) => {
     setText(parts.queued, is.queued ?? "–");
     setText(parts.finished, is.finished ?? "–");
     setText(parts.who, is.who);
-    setText(parts.lock, is.lock === "unlocked" ? "unlocked" : `🔒 ${is.lock}`);
+    setText(parts.lock, is.lock === "unlocked" ? "unlocked" : `■ ${is.lock}`);
     parts.lock.classList.toggle("qsj-locked", is.lock !== "unlocked");
     setText(parts.report, is.report ? `⚠ The environment could not be opened: ${is.report}` : "");
     parts.report.hidden = !is.report;

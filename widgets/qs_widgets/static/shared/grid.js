@@ -180,7 +180,10 @@ function newGrid(label, columns, hooks = {}) {
     });
     made.addEventListener("dragend", endDrag);
     made.addEventListener("dragleave", (event) => {
-      if (!made.contains(event.relatedTarget)) endDrag();
+      // Leaving one row for the next is no end; some browsers do not tell where it goes.
+      const box = made.getBoundingClientRect();
+      const { clientX: x, clientY: y } = event;
+      if (x <= box.left || x >= box.right || y <= box.top || y >= box.bottom) endDrag();
     });
   }
 

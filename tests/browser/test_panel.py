@@ -1,0 +1,224 @@
+"""The panel in JupyterLab, with a real manager, as a user sees it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.acceptance.running import RunningManager, uids
+from tests.browser.conftest import OPEN_PANEL, OpenPage
+from tests.browser.lab import NotebookPage
+
+BUSY_CELL = "import time\nbegin = time.time()\nwhile time.time() < begin + 6:\n    pass"
+KEY = "a-key-nobody-may-see"
+NARROW = {"width": 800, "height": 1000}
+WIDE = {"width": 1600, "height": 1000}
+
+
+def rows(page: NotebookPage) -> Any:
+    """Return the visible rows of the queue."""
+    return page.page.locator(".qsj-queue .qsj-body .qsj-row:not([hidden])")
+
+
+def test_a_plan_added_by_form_runs_with_progress_and_ends_in_the_history(
+    manager: RunningManager, open_page: OpenPage
+) -> None:
+    page = open_page("%load_ext qs_jupyter\n%qserver panel", size=WIDE)
+    page.run_cell(0)
+    page.until_connected()
+    form = page.tab("Add plan")
+    form.get_by_label("Plan", exact=True).fill("scan")
+    names = form.locator(".qsj-names input").first
+    for name in ("det1", "det2"):
+        names.fill(name)
+        names.press("Enter")
+    for title, text in (("motor", "motor"), ("start", "-3"), ("stop", "3")):
+        form.get_by_label(f"{title}, row 1").fill(text)
+    form.locator(".qsj-field", has_text="num").locator("input").first.fill("25")
+    preview = form.locator(".qsj-preview")
+    expect(preview).to_have_text("scan([det1, det2], motor, -3, 3, num=25)")
+    page.shot("form")
+    page.button("Add to queue").click()
+    expect(form.locator(".qsj-message-text")).to_contain_text("Added scan")
+    page.tab("Queue")
+    expect(rows(page)).to_have_count(1)
+    page.button("Start").click()
+    manager.until(lambda status: status["items_in_history"] == 1)
+    running = page.page.locator(".qsj-running")
+    expect(running.locator(".qsj-points")).to_have_text("25 / 25 points")
+    expect(running.locator("svg.qsj-plot")).to_be_visible()
+    page.tab("History")
+    expect(page.page.locator(".qsj-history .qsj-row").nth(1)).to_contain_text("✓ completed")
+    page.shot("history")
+
+
+def test_rows_are_dragged_and_the_drag_is_taken_back_with_a_key(
+    manager: RunningManager, panel: NotebookPage
+) -> None:
+    for number in range(1, 6):
+        manager.add_count(num=number)
+    before = uids(manager.queue())
+    expect(rows(panel)).to_have_count(5)
+    rows(panel).nth(0).click()
+    rows(panel).nth(1).click(modifiers=["Shift"])
+    source, target = rows(panel).nth(0).bounding_box(), rows(panel).nth(3).bounding_box()
+    mouse = panel.page.mouse
+    mouse.move(source["x"] + 100, source["y"] + 10)
+    mouse.down()
+    mouse.move(source["x"] + 100, source["y"] + 30, steps=3)
+    mouse.move(target["x"] + 100, target["y"] + 26, steps=6)
+    expect(panel.page.locator(".qsj-queue .qsj-drop")).to_be_visible()
+    panel.shot("drag")
+    mouse.up()
+    expect(rows(panel).nth(3)).to_contain_text("num=2")
+    expect(rows(panel).nth(2)).to_contain_text("num=1")
+    manager.until(lambda _status: uids(manager.queue()) == [*before[2:4], *before[:2], before[4]])
+    panel.page.keyboard.press("Control+z")
+    expect(rows(panel).nth(0)).to_contain_text("num=1")
+    assert uids(manager.queue()) == before
+    panel.page.keyboard.press("Delete")
+    expect(rows(panel)).to_have_count(3)
+    assert uids(manager.queue()) == before[2:]
+
+
+def test_a_plan_is_paused_resumed_and_aborted_by_a_second_click(
+    manager: RunningManager, panel: NotebookPage
+) -> None:
+    manager.add_count(num=1000, delay=0.1)
+    panel.button("Start").click()
+    panel.state("RUNNING")
+    expect(panel.page.locator(".qsj-running .qsj-points")).to_contain_text("/ 1000 points")
+    panel.shot("running")
+    panel.button("Pause").click()
+    panel.state("PAUSED")
+    panel.button("Resume").click()
+    panel.state("RUNNING")
+    panel.button("Abort").click()
+    assert manager.status()["manager_state"] == "executing_queue"
+    panel.button("Confirm abort").click()
+    panel.state("READY")
+    assert manager.history()[0]["result"]["exit_status"] == "aborted"
+    # What came back after a bad end is not run again by one careless click.
+    expect(rows(panel).nth(0)).to_contain_text("came back")
+    panel.button("Start").click()
+    expect(panel.button("Confirm start")).to_be_visible()
+    panel.shot("returned")
+
+
+def test_the_panel_comes_back_with_the_present_rows_when_the_page_is_loaded_again(
+    manager: RunningManager, panel: NotebookPage
+) -> None:
+    manager.add_count(num=1)
+    expect(rows(panel)).to_have_count(1)
+    panel.page.keyboard.press("Control+s")
+    panel.page.goto("about:blank")
+    manager.add_count(num=2)
+    panel.page.go_back()
+    panel.until_connected()
+    expect(rows(panel)).to_have_count(2)
+    manager.add_count(num=3)
+    expect(rows(panel)).to_have_count(3)
+    panel.button("Clear").first.click()
+    panel.button("Confirm clear").click()
+    expect(rows(panel)).to_have_count(0)
+
+
+def test_clicks_are_served_while_a_cell_is_busy(
+    manager: RunningManager, open_page: OpenPage
+) -> None:
+    page = open_page(OPEN_PANEL, BUSY_CELL)
+    page.run_cell(0)
+    page.until_connected()
+    page.button("Insert stop").click()
+    expect(rows(page)).to_have_count(1)
+    page.run_cell(1, wait=False)
+    begin = time.monotonic()
+    page.button("Insert stop").click()
+    expect(rows(page)).to_have_count(2)
+    page.button("Insert stop").click()
+    expect(rows(page)).to_have_count(3)
+    took = time.monotonic() - begin
+    prompt = page.page.locator(".jp-Cell").nth(1).locator(".jp-InputPrompt")
+    assert prompt.inner_text() == "[*]:", f"the cell had ended before, after {took:.1f} s"
+    page.until_idle()
+
+
+def test_two_views_of_one_panel_stay_equal(manager: RunningManager, open_page: OpenPage) -> None:
+    page = open_page(OPEN_PANEL, "panel", size={"width": 1100, "height": 1900})
+    page.run_cell(0)
+    page.run_cell(1)
+    queues = page.page.locator(".qsj-queue")
+    expect(queues).to_have_count(2)
+    for index in (0, 1):
+        queues.nth(index).get_by_role("button", name="Insert stop").click()
+    for index in (0, 1):
+        visible = queues.nth(index).locator(".qsj-body .qsj-row:not([hidden])")
+        expect(visible).to_have_count(2)
+
+
+def test_locking_shows_who_locked_and_the_key_is_in_no_widget_state(
+    manager: RunningManager, open_page: OpenPage
+) -> None:
+    look = (
+        "import ipywidgets, json\n"
+        "states = ipywidgets.Widget.get_manager_state()\n"
+        f"print('found' if {KEY[:8]!r} + {KEY[8:]!r} in json.dumps(states) else 'clean')"
+    )
+    page = open_page(OPEN_PANEL, look, dark=True)
+    page.run_cell(0)
+    page.until_connected()
+    lock = page.tab("Lock")
+    lock.get_by_label("Note").fill("aligning the beam")
+    lock.get_by_label("Key", exact=True).fill(KEY)
+    page.button("Lock").click()
+    expect(lock.locator(".qsj-lock-now")).to_contain_text("aligning the beam")
+    assert manager.status()["lock"] == {"environment": True, "queue": True}
+    page.shot("lock-dark")
+    page.tab("Queue")
+    page.button("Insert stop").click()
+    expect(rows(page)).to_have_count(1)
+    page.run_cell(1)
+    expect(page.page.locator(".jp-Cell").nth(1)).to_contain_text("clean")
+    page.tab("Lock")
+    page.button("Unlock").click()
+    expect(lock.locator(".qsj-lock-now")).to_contain_text("Nothing is locked")
+    assert manager.status()["lock"] == {"environment": False, "queue": False}
+
+
+def test_five_thousand_items_are_scrolled_and_filtered(
+    manager: RunningManager, open_page: OpenPage
+) -> None:
+    plans = [
+        {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": number}}
+        for number in range(1, 5001)
+    ]
+    manager.do("queue_item_add_batch", items=plans, user="alice", user_group="primary")
+    page = open_page(OPEN_PANEL, dark=True, size=NARROW)
+    page.run_cell(0)
+    page.page.locator(".qsj-queue .qsj-count", has_text="5000").wait_for()
+    assert rows(page).count() < 40
+    port = page.page.locator(".qsj-queue .qsj-port")
+    port.evaluate("port => { port.scrollTop = port.scrollHeight }")
+    expect(rows(page).last).to_contain_text("num=5000")
+    page.page.get_by_label("Filter the queue").fill("num=4999")
+    expect(rows(page)).to_have_count(1)
+    page.shot("queue-5000-dark-narrow")
+    tree = page.page.locator(".qsj-queue .qsj-grid").aria_snapshot()
+    assert "columnheader" in tree and "gridcell" in tree, tree
+
+
+def test_a_lost_manager_is_shown_and_found_again(
+    manager: RunningManager, panel: NotebookPage
+) -> None:
+    manager.add_count()
+    expect(rows(panel)).to_have_count(1)
+    manager.stop()
+    panel.page.locator(".qsj-status:not([data-link=connected])").wait_for()
+    expect(panel.button("Open")).to_be_disabled()
+    expect(panel.button("Insert stop")).to_be_disabled()
+    panel.shot("disconnected")
+    manager.start()
+    panel.until_connected()
+    expect(panel.button("Insert stop")).to_be_enabled()

@@ -1,0 +1,187 @@
+"""Waiting for the manager from a cell."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import redirect_stdout
+
+import pytest
+
+from qs_jupyter.magics.failures import PlanEndedBadly, WaitEnded
+from qs_jupyter.testing.fake_kernel import Ending
+from tests.contract.magics.notebook import LIMIT_S, ManagerThread, Notebook
+
+
+class Screen(io.StringIO):
+    """A terminal that tells when a text appears on it."""
+
+    def __init__(self, text: str, then: Callable[[], object]) -> None:
+        super().__init__()
+        self._text = text
+        self._then: Callable[[], object] | None = then
+
+    def write(self, text: str) -> int:
+        if self._then is not None and self._text in text:
+            then, self._then = self._then, None
+            then()
+        return super().write(text)
+
+
+@pytest.fixture
+def running(notebook: Notebook, manager: ManagerThread) -> str:
+    """The UID of a running plan."""
+    reply = notebook.good("%qserver queue add plan count([det1])")
+    notebook.good("%qserver queue start;")
+    manager.do(manager.running.until(running_item_uid=reply["item"]["item_uid"]))
+    return str(reply["item"]["item_uid"])
+
+
+def when_waiting(deed: Callable[[], object]) -> threading.Thread:
+    """Do something in another thread, which is most likely after the wait has begun."""
+    thread = threading.Thread(target=deed, name="later")
+    thread.start()
+    return thread
+
+
+def test_a_wait_that_follows_a_request_sees_what_the_request_began(
+    notebook: Notebook, manager: ManagerThread
+) -> None:
+    manager.running.kernel.endings["count"] = Ending()
+    for _ in range(20):
+        notebook.good("%qserver -q queue add plan count([det1])\n%qserver -q queue start")
+        assert notebook.good("%qserver wait queue")["items_in_queue"] == 0
+    assert manager.call("status")["items_in_history"] == 20
+
+
+def test_a_wait_for_an_item_returns_its_result(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    thread = when_waiting(lambda: manager.touch(manager.running.kernel.end_plan))
+    reply = notebook.good(f"%qserver wait item {running[:8]}")
+    thread.join()
+    assert reply["item"]["result"]["exit_status"] == "completed"
+
+
+def test_a_failed_plan_fails_the_wait(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    def fail() -> None:
+        kernel = manager.running.kernel
+        manager.touch(lambda: kernel.end_plan("failed", msg="the motor is stuck"))
+
+    thread = when_waiting(fail)
+    ran = notebook.run(f"%qserver wait item {running}")
+    thread.join()
+    assert isinstance(ran.error, PlanEndedBadly)
+    assert "count(['det1']) failed" in str(ran.error)
+    assert "the motor is stuck" in str(ran.error)
+    assert ran.error.item["item_uid"] == running
+
+
+def test_a_removed_item_is_not_waited_for_for_ever(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    uid = notebook.good("%qserver queue add plan mv(motor, 1)")["item"]["item_uid"]
+    thread = when_waiting(lambda: manager.call("queue_item_remove", uid=uid))
+    text = notebook.bad(f"%qserver wait item {uid}")
+    thread.join()
+    assert "no item has the UID" in text or "no longer in the queue" in text
+
+
+def test_a_failed_opening_fails_the_wait(notebook: Notebook, manager: ManagerThread) -> None:
+    notebook.good("%qserver -q environment close")
+    manager.do(manager.running.until(worker_environment_exists=False, manager_state="idle"))
+    manager.running.kernel.start_failure = "no such interpreter"
+    notebook.good("%qserver -q environment open")
+    text = notebook.bad("%qserver wait env")
+    assert "the environment is not open" in text
+    assert "no such interpreter" in text
+
+
+def test_a_wait_for_a_task_shows_its_result(notebook: Notebook, manager: ManagerThread) -> None:
+    task = notebook.good("%qserver function execute function_sleep(1)")["task_uid"]
+    kernel = manager.running.kernel
+    thread = when_waiting(lambda: manager.touch(lambda: kernel.end_task(return_value=17)))
+    reply = notebook.good(f"%qserver wait task {task}")
+    thread.join()
+    assert reply["result"]["return_value"] == 17
+    assert "17" in repr(reply)
+
+
+def test_a_bar_appears_after_a_second_and_vanishes(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    screen = Screen(
+        "executing queue: count", lambda: manager.touch(manager.running.kernel.end_plan)
+    )
+    with redirect_stdout(screen):
+        done = notebook.shell.run_cell("%qserver -q wait idle")
+    assert done.success
+    assert screen.getvalue().rpartition("\r")[2].strip() == ""
+
+
+def test_a_short_wait_prints_nothing(notebook: Notebook) -> None:
+    assert notebook.run("%qserver -q wait idle").output == ""
+
+
+def test_ctrl_c_ends_the_wait_and_not_the_plan(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    screen = Screen("executing queue", lambda: os.kill(os.getpid(), signal.SIGINT))
+    with redirect_stdout(screen):
+        done = notebook.shell.run_cell("%qserver wait queue")
+    assert isinstance(done.error_in_exec, WaitEnded)
+    assert "no longer waiting; the manager goes on" in screen.getvalue()
+    assert manager.call("status")["running_item_uid"] == running
+
+
+def test_python_code_can_await_while_other_tasks_go_on(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    notebook.shell.user_ns["end_plan"] = lambda: manager.touch(manager.running.kernel.end_plan)
+    notebook.good(
+        "import asyncio\n"
+        "from qs_jupyter import qs\n"
+        "async def work():\n"
+        "    await asyncio.sleep(0)\n"
+        "    await asyncio.to_thread(end_plan)\n"
+        "task = asyncio.ensure_future(work())\n"
+        "reply = await qs.wait()\n"
+        "await task\n"
+        "item = await qs.wait('item count')"
+    )
+    assert notebook.good("reply['manager_state'], item['item']['name']") == ("idle", "count")
+
+
+def test_console_output_is_followed_until_ctrl_c(
+    notebook: Notebook, manager: ManagerThread
+) -> None:
+    kernel = manager.running.kernel
+    screen = Screen("second line", lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    def speak() -> None:
+        manager.touch(lambda: kernel.print("first line\n"))
+        hub = notebook.good("from qs_jupyter import qs; qs('whoami')")
+        assert hub
+
+    speak()
+    ended = threading.Event()
+
+    def keep_speaking() -> None:
+        while not ended.wait(0.05):
+            manager.touch(lambda: kernel.print("second line\n"))
+
+    thread = when_waiting(keep_speaking)
+    try:
+        with redirect_stdout(screen):
+            done = notebook.shell.run_cell("%qserver follow")
+    finally:
+        ended.set()
+        thread.join(LIMIT_S)
+    assert done.success
+    assert "the manager goes on" in screen.getvalue()
+    assert "second line" in notebook.run("%qserver follow 1 lines").output
