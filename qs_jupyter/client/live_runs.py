@@ -31,7 +31,8 @@ class Stream:
         """Take a point; one that was measured again replaces its forerunner."""
         if self.seq_nums and seq_num <= self.seq_nums[-1]:
             keep = next((i for i, n in enumerate(self.seq_nums) if n >= seq_num), 0)
-            for column in (self.seq_nums, self.times, *self.columns.values()):
+            columns: list[list[Any]] = [self.seq_nums, self.times, *self.columns.values()]
+            for column in columns:
                 del column[keep:]
         if len(self.seq_nums) >= KEPT_POINTS:
             return

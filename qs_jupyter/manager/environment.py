@@ -56,10 +56,6 @@ class EnvironmentLife:
             logger.error("The worker could not be started: %s", failure)  # noqa: TRY400
             self.failed(Opened(ok=False, msg=str(failure)))
         except Exception as error:
-            # The rim of the opening: nobody else would end it.
-            logger.exception("Internal error while the worker was being started")
-            self.failed(Opened(ok=False, msg=f"Internal error: {type(error).__name__}: {error}"))
-        except Exception as error:
             # The rim of the task: without an end, the opening would go on for ever.
             logger.exception("Internal error while the worker was started")
             self.failed(Opened(ok=False, msg=f"Internal error: {type(error).__name__}: {error}"))

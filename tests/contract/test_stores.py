@@ -352,7 +352,9 @@ async def test_an_outage_refuses_after_a_while_and_heals_by_itself(
         await store.write(*story.next())
     server.stop()
     try:
-        with pytest.raises(StoreFailure, match=r"is not confirmed, .*: Redis at .* does not answer"):
+        with pytest.raises(
+            StoreFailure, match=r"is not confirmed, .*: Redis at .* does not answer"
+        ):
             await store.write(*story.next())
         assert not store.available
         later = [store.write(*story.next()) for _ in range(20)]

@@ -202,7 +202,7 @@ def test_a_cancelled_stop_lets_the_queue_go_on():
 
 
 def test_a_stop_is_refused_while_no_queue_runs():
-    with pytest.raises(Refusal, match="Failed to pause the queue. Queue is not running"):
+    with pytest.raises(Refusal, match=r"Failed to pause the queue[.] Queue is not running"):
         decide(ready(), ev.StopRequested())
 
 
@@ -288,9 +288,9 @@ def test_a_pause_that_finds_no_checkpoint_lets_the_plan_end_and_stops_the_queue(
 
 
 def test_a_pause_is_refused_unless_the_run_engine_runs():
-    with pytest.raises(Refusal, match="only in 'running' state. Current state: 'idle'"):
+    with pytest.raises(Refusal, match=r"only in 'running' state[.] Current state: 'idle'"):
         decide(ready(), ev.PauseRequested("deferred"))
-    with pytest.raises(Refusal, match="Environment does not exist. Can not pause Run Engine"):
+    with pytest.raises(Refusal, match=r"Environment does not exist[.] Can not pause Run Engine"):
         decide(Model(phase=Phase.IDLE), ev.PauseRequested("deferred"))
 
 
@@ -329,7 +329,7 @@ def test_a_foreground_task_takes_the_manager_and_gives_it_back():
 def test_a_foreground_task_is_refused_while_the_queue_runs():
     with pytest.raises(
         Refusal,
-        match="Failed to start the task: RE Manager must be in idle state. "
+        match=r"Failed to start the task: RE Manager must be in idle state[.] "
         "Current state: 'executing_queue'",
     ):
         decide(executing(), ev.TaskRequested("t"))
