@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak clean
+.PHONY: help demo lab test check bench soak clean
 
 help:
 	@echo "make demo   run a queue of simulated plans, from nothing to its history"
+	@echo "make lab    open the first notebook in JupyterLab, with a manager; Ctrl-C ends all"
 	@echo "make test   check and test everything"
 	@echo "make check  format, lint, types and import contracts only"
 	@echo "make bench  measure speed and memory"
@@ -27,6 +28,14 @@ $(VENV)/test.stamp: $(VENV)/runtime.stamp
 
 demo: $(VENV)/runtime.stamp
 	$(BIN)/python -m qs_jupyter demo
+
+$(VENV)/lab.stamp: $(VENV)/runtime.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[lab]"
+	@touch $@
+
+# LAB_OPTIONS go to JupyterLab: make lab LAB_OPTIONS="--no-browser --port 8889"
+lab: $(VENV)/lab.stamp
+	$(BIN)/python -m qs_jupyter lab notebooks/00-first-queue.ipynb $(LAB_OPTIONS)
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .

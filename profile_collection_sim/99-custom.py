@@ -169,7 +169,8 @@ def plan_test_progress_bars(n_progress_bars: int = 1):
     """
     count_of_bars = max(1, n_progress_bars)
     steps = 10
-    print(f"Progress bars: the plan starts with {count_of_bars} bars")
+    # Public client tests look for these words.
+    print(f"TESTING {count_of_bars} PROGRESS BARS")
     statuses = [StatusPlaceholder() for _ in range(count_of_bars)]
     bar = ProgressBar(statuses)
     for step in range(1, steps + 1):
@@ -178,14 +179,15 @@ def plan_test_progress_bars(n_progress_bars: int = 1):
             status.done = step == steps
             bar.update(
                 number,
-                name=f"bar{number + 1}",
+                name=f"TEST{number + 1}",
                 current=step,
                 initial=0,
                 target=steps,
                 fraction=1 - step / steps,
                 time_elapsed=step * 0.5,
             )
-    print("Progress bars: the plan is finished")
+    # Drawing has left the cursor in the line of the first bar.
+    print("\n" * count_of_bars + "TEST COMPLETED")
 
 
 # --------------------------------------------------------------------------------- functions

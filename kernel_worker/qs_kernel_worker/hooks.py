@@ -39,6 +39,8 @@ HOOKS: dict[type, dict[str, str]] = {
     },
     ZMQInteractiveShell: {
         "ask_exit": "",
+        "init_completer": "",
+        "run_code": "code_obj result async_",
         "set_thread_parent": "parent",
         "reset_thread_parent": "tokens",
     },

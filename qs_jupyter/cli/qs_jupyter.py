@@ -10,6 +10,7 @@ from qs_jupyter.errors import did_you_mean
 
 TOOLS = {
     "demo": ("demo", "run three simulated plans with a manager of their own"),
+    "lab": ("lab", "run JupyterLab with a manager of its own, to try things out"),
     "start-re-manager": ("start_re_manager", "start the service"),
     "qserver": ("qserver", "send one command to the manager, or watch that it answers"),
     "qserver-console-monitor": ("console_monitor", "print the console output of the manager"),

@@ -231,7 +231,6 @@ class Hub:
         try:
             while not self._stop.is_set():
                 try:
-                    self._set_link(Link.CONNECTED if failures == 0 else Link.NO_ANSWER)
                     self._follow_once(wake)
                     failures = 0
                 except Failure as failure:
@@ -250,7 +249,10 @@ class Hub:
         if self._epoch is None:
             self._set_link(Link.CONNECTING)
             self._load(wake)
-            self._set_link(Link.CONNECTED)
+            if self._epoch is not None:
+                self._set_link(Link.CONNECTED)
+        elif self.mirror.needs_queue:
+            self._read_queue(wake)
         elif self._epoch == "":
             wake.poll(round(POLL_S * 1000))
             if not self._stop.is_set():
@@ -266,10 +268,7 @@ class Hub:
         status = self._ask(wake, "status", {}, self.connection.timeout_s)
         if status is None:
             return
-        if events.get("success"):
-            self._epoch, self._since = events["epoch"], events["seq"]
-        else:
-            self._epoch = ""
+        has_events = bool(events.get("success"))
         known = self.mirror.status
         if self._epoch == "" and all(
             known.get(uid) == status.get(uid) for uid in ("plan_queue_uid", "plan_history_uid")
@@ -277,13 +276,16 @@ class Hub:
             self._publish(lambda: self.mirror.apply([{"kind": "status", "status": status}]))
             return
         # Managers without events do not know the parameter.
-        params = {"event_seq": True} if self._epoch else {}
+        params = {"event_seq": True} if has_events else {}
         items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
         if items is None:
             return
         history = self._ask(wake, "history_get", params, self.connection.timeout_s)
-        if history is not None:
-            self._publish(lambda: self.mirror.load(status, items, history))
+        if history is None:
+            return
+        # Only now: a reading that was interrupted on the way is begun anew.
+        self._epoch, self._since = (events["epoch"], events["seq"]) if has_events else ("", 0)
+        self._publish(lambda: self.mirror.load(status, items, history))
 
     def _take_events(self, wake: zmq.Socket[bytes]) -> None:
         params = {"since": self._since, "epoch": self._epoch, "wait": WAIT_S}
@@ -298,12 +300,13 @@ class Hub:
         self._since = reply["seq"]
         self._publish(lambda: self.mirror.apply(reply["events"]))
         self._feed_documents(reply["events"])
-        if self.mirror.needs_queue:
-            # The reading says up to which event it is current; later events continue it.
-            params = {"event_seq": True}
-            items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
-            if items is not None:
-                self._publish(lambda: self._loaded_queue(items))
+
+    def _read_queue(self, wake: zmq.Socket[bytes]) -> None:
+        # The reading says up to which event it is current; later events continue it.
+        params = {"event_seq": True}
+        items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
+        if items is not None:
+            self._publish(lambda: self._loaded_queue(items))
 
     def _feed_documents(self, events: list[dict[str, Any]]) -> None:
         batches = [(e["item_uid"], e["documents"]) for e in events if e["kind"] == "documents"]

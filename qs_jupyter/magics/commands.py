@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.api import table
 from qs_jupyter.errors import did_you_mean
 from qs_jupyter.magics import help_texts
 from qs_jupyter.magics.display import Badge, Note, View
-from qs_jupyter.magics.failures import MagicFailure
+from qs_jupyter.magics.failures import MagicFailure, NoAnswer, NoManager
 from qs_jupyter.magics.following import follow, latest_lines
 from qs_jupyter.magics.grammar import gathered
 from qs_jupyter.magics.launching import launch
@@ -248,7 +249,11 @@ def launch_manager(performer: Performer, params: Params) -> Note:
 def explain(performer: Performer, params: Params) -> Note:
     """Explain a command or a plan."""
     topic = gathered(params, "topic")
-    plans = performer.session.names.at_hand().plans if topic else {}
+    plans: Params = {}
+    if topic and not help_texts.is_command(topic):
+        # Without a manager there is still help about commands.
+        with suppress(NoManager, NoAnswer):
+            plans = performer.session.known_names().plans
     text = help_texts.about(topic, plans)
     return Note(View("", texts=[text]), text=text)
 

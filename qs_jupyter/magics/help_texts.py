@@ -74,21 +74,30 @@ def about(topic: Sequence[str], plans: Mapping[str, Any]) -> str:
     words = " ".join(topic)
     if words in plans:
         return about_plan(words, plans[words])
-    found = [
-        f"%qserver {phrase.usage}\n    {sentence}"
-        for phrase, sentence in documented()
-        if f"{phrase.usage} ".startswith(f"{words} ")
-    ]
-    found += [
-        f"%%qserver {phrase.usage}"
-        for phrase in cell_grammar().phrases
-        if f"{phrase.usage} ".startswith(f"{words} ")
-    ]
+    found = _about_command(words)
     if not found:
         known = {phrase.usage.split()[0] for phrase, _ in documented()}
         hint = suggestion(words, [*known, *plans])
         raise MagicFailure(f"there is no command or plan {words!r}{hint}")
     return "\n".join(found)
+
+
+def is_command(topic: Sequence[str]) -> bool:
+    """Tell whether there is help about a command that begins with the words."""
+    return bool(_about_command(" ".join(topic)))
+
+
+def _about_command(words: str) -> list[str]:
+    found = [
+        f"%qserver {phrase.usage}\n    {sentence}"
+        for phrase, sentence in documented()
+        if f"{phrase.usage} ".startswith(f"{words} ")
+    ]
+    return found + [
+        f"%%qserver {phrase.usage}"
+        for phrase in cell_grammar().phrases
+        if f"{phrase.usage} ".startswith(f"{words} ")
+    ]
 
 
 def about_plan(name: str, plan: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def launch(connection: Connection, options: Sequence[str]) -> tuple[int, str, Pa
     MagicFailure
         It ended at once, or does not answer; the text ends with what it said.
     """
-    address, arguments = _addressed(connection.address, list(options))
+    address, arguments = addressed(connection.address, list(options))
     log = _log_file()
     command = [sys.executable, "-m", "qs_jupyter", "start-re-manager", *arguments]
     begun = log.stat().st_size if log.exists() else 0
@@ -91,7 +91,7 @@ def _wait_for_answer(connection: Connection, pid: int, life: int, log: Path, beg
                 return
 
 
-def _addressed(address: str, options: list[str]) -> tuple[str, list[str]]:
+def addressed(address: str, options: list[str]) -> tuple[str, list[str]]:
     """Return where the manager will be found, and its options with that address."""
     given = _given_address(options)
     if given is not None:

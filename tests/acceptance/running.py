@@ -298,6 +298,12 @@ class RunningManager:
         """Carry out ``qserver`` with these words."""
         return self.home.qserver(*words)
 
+    def time_to_type(self, commands: int) -> float:
+        """Return seconds in which so many commands are surely carried out on this machine now."""
+        begun = time.monotonic()
+        self.qserver("status")
+        return max(0.5, 5 * (time.monotonic() - begun)) * commands
+
     def ask(self, method: str, /, **params: Any) -> dict[str, Any]:
         """Send a request and return its reply, whatever it says."""
         return self._client.request(method, **params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -11,8 +12,6 @@ from tests.acceptance.running import RunningManager, uids
 
 pytestmark = pytest.mark.xdist_group("tutorial queue")
 
-SLOW_COUNT = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 5, "delay": 0.4}}'
-
 
 def queue_get(manager: RunningManager) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     reply = manager.qserver("queue", "get").reply
@@ -20,8 +19,15 @@ def queue_get(manager: RunningManager) -> tuple[list[dict[str, Any]], dict[str, 
     return reply["items"], reply["running_item"]
 
 
-def add_slow(manager: RunningManager, number: int) -> list[str]:
-    answers = [manager.qserver("queue", "add", "plan", SLOW_COUNT) for _ in range(number)]
+def slow_count(manager: RunningManager, commands: int) -> dict[str, Any]:
+    """Return parameters of a plan that runs while so many commands are typed."""
+    return {"num": 5, "delay": manager.time_to_type(commands) / 4}
+
+
+def add_slow(manager: RunningManager, number: int, commands: int) -> list[str]:
+    kwargs = slow_count(manager, commands)
+    plan = json.dumps({"name": "count", "args": [["det1", "det2"]], "kwargs": kwargs})
+    answers = [manager.qserver("queue", "add", "plan", plan) for _ in range(number)]
     return uids([answer["item"] for answer in answers])
 
 
@@ -143,7 +149,8 @@ def test_a_plan_that_does_not_exist_is_refused_with_a_reason(manager: RunningMan
 
 
 def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager) -> None:
-    first, second, third = add_slow(opened, 3)
+    first, second, third = add_slow(opened, 3, commands=2)
+    parameters = opened.queue()[0]["kwargs"]
     opened.do(
         "queue_item_update",
         item={**opened.queue()[1], "kwargs": {}},
@@ -159,7 +166,7 @@ def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager
     assert uids(items) == [second, third]
     assert running["item_uid"] == first
     assert running["name"] == "count"
-    assert running["kwargs"] == {"num": 5, "delay": 0.4}
+    assert running["kwargs"] == parameters
     assert opened.status()["running_item_uid"] == first
 
     opened.until(lambda status: status["items_in_history"] == 3)
@@ -175,7 +182,7 @@ def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager
 
 
 def test_the_queue_is_edited_while_it_runs(opened: RunningManager) -> None:
-    running = opened.add_count(num=5, delay=0.4)
+    running = opened.add_count(**slow_count(opened, 6))
     last = opened.add_count()
     opened.do("queue_start")
     opened.until_running(running)
@@ -201,7 +208,7 @@ def test_the_queue_is_edited_while_it_runs(opened: RunningManager) -> None:
 
 
 def test_clearing_the_queue_leaves_the_running_plan_alone(opened: RunningManager) -> None:
-    running = opened.add_count(num=3, delay=0.4)
+    running = opened.add_count(**slow_count(opened, 2))
     opened.add_count()
     opened.do("queue_start")
     opened.until_running(running)
@@ -212,7 +219,7 @@ def test_clearing_the_queue_leaves_the_running_plan_alone(opened: RunningManager
 
 
 def test_a_stopped_queue_ends_behind_the_running_plan(opened: RunningManager) -> None:
-    first, second = add_slow(opened, 2)
+    first, second = add_slow(opened, 2, commands=2)
     opened.do("queue_start")
     assert opened.qserver("queue", "stop").is_accepted
     status = opened.qserver("status").reply
@@ -228,7 +235,7 @@ def test_a_stopped_queue_ends_behind_the_running_plan(opened: RunningManager) ->
 
 
 def test_a_pending_stop_is_taken_back(opened: RunningManager) -> None:
-    added = add_slow(opened, 2)
+    added = add_slow(opened, 2, commands=5)
     opened.qserver("queue", "start")
     opened.qserver("queue", "stop")
     status = opened.qserver("status").reply

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.xdist_group("tutorial run engine")
 ROW = r"\n\|\s+{} \|"
 
 
-def begin(manager: RunningManager, *, row: int, num: int = 4, delay: float = 1.0) -> int:
+def begin(manager: RunningManager, *, row: int, num: int = 3, delay: float = 5.0) -> int:
     """Start a plan and return where its output begins, once a row of its table is there."""
     position = len(manager.watch.console)
     manager.add_count(num=num, delay=delay)
@@ -45,7 +45,7 @@ def test_the_state_of_the_run_engine_is_none_without_an_environment(
 
 
 def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: RunningManager) -> None:
-    position = begin(opened, row=1, delay=1.5)
+    position = begin(opened, row=1, delay=opened.time_to_type(2))
     assert opened.qserver("re", "pause").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
@@ -65,14 +65,14 @@ def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: Runni
     assert opened.qserver("re", "resume").is_accepted
     opened.until_text("generator count", position)
     opened.until_idle()
-    assert table_rows(opened.watch.console[position:]) == [1, 2, 3, 4]
+    assert table_rows(opened.watch.console[position:]) == [1, 2, 3]
     (entry,) = opened.history()
     assert entry["result"]["exit_status"] == "completed"
     assert entry["result"]["run_uids"] == [run["uid"]]
 
 
 def test_an_immediate_pause_repeats_the_point(opened: RunningManager) -> None:
-    position = begin(opened, row=2, delay=0.6)
+    position = begin(opened, row=2, delay=opened.time_to_type(1))
     assert opened.qserver("re", "pause", "immediate").is_accepted
     status = opened.until_state("paused")
     assert status["re_state"] == "paused"
@@ -82,7 +82,7 @@ def test_an_immediate_pause_repeats_the_point(opened: RunningManager) -> None:
     opened.until_text("generator count", position)
     status = opened.until_idle()
     assert status["re_state"] == "idle"
-    assert table_rows(opened.watch.console[position:]) == [1, 2, 2, 3, 4]
+    assert table_rows(opened.watch.console[position:]) == [1, 2, 2, 3]
     (entry,) = opened.history()
     assert entry["result"]["exit_status"] == "completed"
 

@@ -3,148 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import socket
-import subprocess
-import sys
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.acceptance.running import Home, RunningManager
-
-LIMIT_S = 60
-SERVER = Path(sys.executable).parent / "jupyter-server"
-
-
-class Server:
-    """A Jupyter server that offers the worker as a kernel."""
-
-    def __init__(self, home: Home) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self._port = found.getsockname()[1]
-        prefix = home.folder / "prefix"
-        installed = home.run("qs-jupyter", "kernelspec", "install", "--prefix", str(prefix))
-        assert installed.code == 0, installed
-        self._log = home.folder / "server.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    str(SERVER),
-                    "--no-browser",
-                    "--allow-root",
-                    f"--port={self._port}",
-                    "--ServerApp.port_retries=0",
-                    "--IdentityProvider.token=",
-                    "--ServerApp.disable_check_xsrf=True",
-                    f"--ServerApp.root_dir={home.work}",
-                ],
-                env={
-                    **home.environment,
-                    "PATH": os.environ["PATH"],
-                    "JUPYTER_PATH": str(prefix / "share" / "jupyter"),
-                    "JUPYTER_RUNTIME_DIR": str(home.folder / "jupyter"),
-                },
-                cwd=home.work,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    async def ask(self, verb: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Send a request of the REST API; return the code and the answer."""
-        response = await AsyncHTTPClient().fetch(
-            f"http://127.0.0.1:{self._port}/api/{path}",
-            method=verb,
-            body=None if verb != "POST" else json.dumps(body or {}),
-            raise_error=False,
-            request_timeout=LIMIT_S,
-        )
-        return response.code, json.loads(response.body) if response.body else None
-
-    async def ready(self) -> None:
-        """Wait until the server answers; it tells nobody when it begins to listen."""
-        async with asyncio.timeout(LIMIT_S):
-            while True:
-                assert self._process.poll() is None, self._log.read_text()
-                try:
-                    if (await self.ask("GET", "status"))[0] == 200:
-                        return
-                except OSError:
-                    await asyncio.sleep(0.1)
-
-    @asynccontextmanager
-    async def channels(self, kernel_id: str) -> AsyncIterator[Channels]:
-        """Open the websocket of a kernel."""
-        url = f"ws://127.0.0.1:{self._port}/api/kernels/{kernel_id}/channels"
-        connection = await websocket_connect(url)
-        try:
-            yield Channels(connection)
-        finally:
-            connection.close()
-
-    def stop(self) -> None:
-        """End the server."""
-        self._process.terminate()
-        self._process.wait(20)
-
-
-class Channels:
-    """The websocket of a notebook."""
-
-    def __init__(self, connection: WebSocketClientConnection) -> None:
-        self._connection = connection
-
-    async def send_cell(self, code: str) -> str:
-        """Send a cell and return the id of the message."""
-        msg_id = uuid.uuid4().hex
-        header = {
-            "msg_id": msg_id,
-            "msg_type": "execute_request",
-            "session": "a notebook",
-            "username": "",
-            "version": "5.4",
-            "date": "2000-01-01T00:00:00Z",
-        }
-        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
-        await self._connection.write_message(json.dumps({**message, "channel": "shell"}))
-        return msg_id
-
-    async def until(self, wanted: Any) -> dict[str, Any]:
-        """Return the first message that is wanted."""
-        async with asyncio.timeout(LIMIT_S):
-            while True:
-                text = await self._connection.read_message()
-                assert text is not None, "the server has closed the websocket"
-                message = json.loads(text)
-                if wanted(message):
-                    return dict(message)
-
-    async def run(self, code: str) -> str:
-        """Run a cell that prints, and return what it has printed."""
-        msg_id = await self.send_cell(code)
-        shown = await self.until(
-            lambda message: (
-                message["msg_type"] in ("stream", "error")
-                and message["parent_header"].get("msg_id") == msg_id
-            )
-        )
-        assert shown["msg_type"] == "stream", shown["content"]
-        return str(shown["content"]["text"])
+from tests.acceptance.attached.notebook_server import Server
+from tests.acceptance.running import RunningManager
 
 
 @pytest.fixture
 def server(manager: RunningManager) -> Iterator[Server]:
     """A server whose notebooks find the manager of this file."""
-    started = Server(manager.home)
+    prefix = manager.home.folder / "prefix"
+    installed = manager.home.run("qs-jupyter", "kernelspec", "install", "--prefix", str(prefix))
+    assert installed.code == 0, installed
+    started = Server(manager.home, "jupyter-server", JUPYTER_PATH=str(prefix / "share" / "jupyter"))
     yield started
     started.stop()
 

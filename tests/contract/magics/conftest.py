@@ -10,12 +10,17 @@ import pytest
 from tests.contract.magics.notebook import ManagerThread, Notebook
 
 
-@pytest.fixture
-def manager() -> Iterator[ManagerThread]:
-    """A manager with an open environment; the test plays its worker."""
+@pytest.fixture(scope="session")
+def shared_manager() -> Iterator[ManagerThread]:
     with ManagerThread() as manager:
-        manager.open()
         yield manager
+
+
+@pytest.fixture
+def manager(shared_manager: ManagerThread) -> ManagerThread:
+    """A manager with an open environment and nothing to do; the test plays its worker."""
+    shared_manager.reset()
+    return shared_manager
 
 
 @pytest.fixture

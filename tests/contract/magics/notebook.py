@@ -34,7 +34,7 @@ class ManagerThread:
         try:
             self._loop.run_until_complete(self._live())
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - shown by the test
             self.error = error
         finally:
             self._ready.set()
@@ -79,9 +79,21 @@ class ManagerThread:
         """Send a request past all clients."""
         return self.do(self.running.call(method, **params))
 
-    def open(self) -> None:
-        """Open the environment."""
-        self.do(self.running.open())
+    def reset(self) -> None:
+        """Forget what the test before has left."""
+        status = self.call("status")
+        kernel = self.running.kernel
+        kernel.endings.clear()
+        kernel.start_failure = None
+        if status["manager_state"] == "executing_queue":
+            self.touch(kernel.end_plan)
+        elif status["manager_state"] == "executing_task":
+            self.touch(kernel.end_task)
+        self.do(self.running.idle())
+        if not self.call("status")["worker_environment_exists"]:
+            self.do(self.running.open())
+        self.call("queue_clear")
+        self.call("history_clear")
 
 
 @dataclass

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
+from qs_jupyter import qs
 from qs_jupyter.magics.failures import MagicFailure, RequestRejected
 from tests.contract.magics.notebook import ManagerThread, Notebook
 
@@ -269,8 +271,6 @@ def test_no_manager_is_told_at_once_and_with_the_next_step(lone_notebook: Notebo
 
 
 def test_a_silent_listener_is_told_from_no_manager(lone_notebook: Notebook) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         text = lone_notebook.bad(f"%qserver -t 0.2 -a tcp://127.0.0.1:{port} status")
@@ -326,8 +326,6 @@ def test_python_code_speaks_the_same_commands(notebook: Notebook) -> None:
     notebook.good("from qs_jupyter import qs")
     assert notebook.good("qs('queue get')")["items"] == []
     with pytest.raises(MagicFailure):
-        from qs_jupyter import qs
-
         qs("queue nonsense")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from qs_jupyter.magics.keys import KeyRing, LockKey
+from qs_jupyter.magics.qserver import loaded
 from tests.contract.magics.notebook import ManagerThread, Notebook
 
 KEY = "correct-horse-battery"
@@ -30,8 +31,6 @@ class TypedKeys:
 @pytest.fixture
 def typist(notebook: Notebook) -> Iterator[TypedKeys]:
     """Somebody at the keyboard of the notebook."""
-    from qs_jupyter.magics.qserver import loaded
-
     magics = loaded(notebook.shell)
     assert magics is not None
     typed = TypedKeys()
