@@ -16,6 +16,7 @@ import signal
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
@@ -39,11 +40,11 @@ HANDED_ON = (
 
 
 class ShownFailure(AttachFailure, HTTPError):  # noqa: N818 - of the family of failures
-    """A failure whose text a Jupyter server hands on to the notebook."""
+    """A failure whose text a Jupyter server hands on to the notebook, which wraps no lines."""
 
     def __init__(self, text: str) -> None:
-        HTTPError.__init__(self, 503, text)
-        self._text = text
+        self._text = fill(text, 90, break_long_words=False, break_on_hyphens=False)
+        HTTPError.__init__(self, 503, self._text)
 
     def __str__(self) -> str:
         return self._text

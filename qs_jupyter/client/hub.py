@@ -11,6 +11,7 @@ reads queue and history again when their UIDs differ.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import threading
@@ -33,6 +34,8 @@ WAIT_S = 20.0
 GRACE_S = 5.0
 POLL_S = 1.0
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
+
+_numbers = itertools.count()
 
 
 class Link(StrEnum):
@@ -74,7 +77,7 @@ class Hub:
         self._client = self._new_client()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._wake_address = f"inproc://qs-hub-{id(self)}"
+        self._wake_address = ""
         self._wake: zmq.Socket[bytes] | None = None
         self._wake_lock = threading.Lock()
         self._document_feeds: list[queue.SimpleQueue[DocumentBatch]] = []
@@ -101,6 +104,8 @@ class Hub:
         if self._thread is not None:
             return
         self._stop.clear()
+        # A new name each time: 0MQ gives the one of a closed socket free a little later.
+        self._wake_address = f"inproc://qs-hub-{next(_numbers)}"
         self._wake = zmq.Context.instance().socket(zmq.PAIR)
         self._wake.bind(self._wake_address)
         self._thread = threading.Thread(target=self._follow, name="qs-hub", daemon=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.api import table
@@ -13,7 +14,7 @@ from qs_jupyter.errors import did_you_mean
 from qs_jupyter.magics import help_texts
 from qs_jupyter.magics.display import Badge, Note, View
 from qs_jupyter.magics.failures import MagicFailure, NoAnswer, NoManager
-from qs_jupyter.magics.following import follow, latest_lines
+from qs_jupyter.magics.following import follow, latest_lines, monitor
 from qs_jupyter.magics.grammar import gathered
 from qs_jupyter.magics.launching import launch
 from qs_jupyter.magics.queue_files import read_items, write_items
@@ -102,11 +103,12 @@ def key(performer: Performer, params: Params) -> Note:
 def panel(performer: Performer, params: Params) -> Any:
     """Open the panel."""
     try:
-        from qs_widgets.panel import open_panel  # noqa: PLC0415 - an extra, and heavy
+        # By name: widgets are an extra, heavy, and stand above this package.
+        open_panel = import_module("qs_widgets.panel").open_panel
     except ImportError as error:
         raise MagicFailure(
             f"the panel needs packages that are not installed ({error}): pip install "
-            "'qs-jupyter[widgets]'"
+            "ipywidgets anywidget"
         ) from error
     session = performer.session
     return open_panel(
@@ -127,6 +129,12 @@ def follow_console(performer: Performer, params: Params) -> None:
         return
     performer.session.request("ping")
     follow(hub)
+
+
+def monitor_status(performer: Performer, _params: Params) -> None:
+    """Show changes of the status."""
+    performer.session.request("ping")
+    monitor(performer.session.hub)
 
 
 def wait_for(performer: Performer, params: Params) -> Any:
@@ -289,6 +297,7 @@ ACTS: dict[str, Act] = {
     "key": key,
     "panel": panel,
     "follow": follow_console,
+    "monitor": monitor_status,
     "wait": wait_for,
     "queue_duplicate": queue_duplicate,
     "queue_edit": queue_edit,

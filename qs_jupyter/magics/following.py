@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,34 @@ def follow(hub: Hub) -> None:
 
 def _has_newer(seen: float, mirror: Mirror) -> bool:
     return bool(mirror.console) and mirror.console[-1]["time"] > seen
+
+
+def monitor(hub: Hub) -> None:
+    """Write a line whenever the status changes, until the wait is interrupted."""
+    seen = -1
+    try:
+        while True:
+            hub.wait(partial(_has_changed, seen))
+            with hub.lock:
+                seen, status, link = hub.mirror.revisions["status"], hub.mirror.status, hub.link
+            if status:
+                sys.stdout.write(f"{_status_line(status, str(link))}\n")
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stdout.write("\nNo longer monitored; the manager goes on.\n")
+
+
+def _has_changed(seen: int, mirror: Mirror) -> bool:
+    return mirror.revisions["status"] != seen and bool(mirror.status)
+
+
+def _status_line(status: Mapping[str, Any], link: str) -> str:
+    words = str(status.get("manager_state", link)).replace("_", " ")
+    return (
+        f"{datetime.now().astimezone():%H:%M:%S}  {words}, environment "
+        f"{status.get('worker_environment_state')}, {status.get('items_in_queue')} in the queue, "
+        f"{status.get('items_in_history')} in the history"
+    )
 
 
 def latest_lines(request: Request, number: int) -> str:

@@ -161,6 +161,7 @@ OWN: dict[str, OwnCommand] = {
         ("follow {lines?}",),
         "Show console output as it comes, until Ctrl-C; with a number the latest lines only.",
     ),
+    "monitor": OwnCommand(("monitor",), "Show each change of the status, until Ctrl-C."),
     "wait": OwnCommand(
         ("wait {wait_target?}",),
         "Wait until the manager is idle, the queue is done, the environment is open, or an item "

@@ -115,7 +115,11 @@ class Performer:
         address = session.address
         key = LockKey(self.options.lock_key) if self.options.lock_key else None
         if method not in ("lock", "unlock"):
-            return session.request(method, params, key=key)
+            expected = {} if self.options.yes else session.edits.expected(method)
+            reply = session.request(method, {**expected, **params}, key=key)
+            if method not in _READINGS:
+                session.edits.note(method, reply)
+            return reply
         key = key or session.keys.find(address) or session.keys.prompt()
         reply = session.request(method, params, key=key)
         if method == "lock":
@@ -183,6 +187,7 @@ class Performer:
         return None if self.options.quiet else result
 
 
+_READINGS = ("queue_get", "status", "ping")
 _TAKES_PLANS = (
     "queue_item_add",
     "queue_item_add_batch",

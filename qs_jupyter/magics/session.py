@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from qs_jupyter.api import table
 from qs_jupyter.client.connection import NoReply
 from qs_jupyter.client.hub import Hub, Link, shared_hub
+from qs_jupyter.magics.edits import Edits
 from qs_jupyter.magics.failures import NoAnswer, NoManager, RequestRejected
 from qs_jupyter.magics.keys import Ask, KeyRing, LockKey
 from qs_jupyter.magics.known_names import NameCache
@@ -52,6 +53,7 @@ class Session:
         self._variables = variables if variables is not None else {}
         self._connect = connect
         self._caches: dict[tuple[str, str], NameCache] = {}
+        self._edits: dict[str, Edits] = {}
         self._hubs: list[Hub] = []
         self.keys = KeyRing(ask)
         # Notes of locks that were set from here, for completion.
@@ -105,6 +107,11 @@ class Session:
     def address(self) -> str:
         """The address of the manager."""
         return self.hub.connection.address
+
+    @property
+    def edits(self) -> Edits:
+        """What was done from here to the queue of the manager."""
+        return self._edits.setdefault(self.address, Edits())
 
     def close(self) -> None:
         """Stop following all managers that this session has talked to."""

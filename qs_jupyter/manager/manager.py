@@ -27,6 +27,7 @@ from qs_jupyter.manager.execution import Submissions
 from qs_jupyter.manager.lists import Lists
 from qs_jupyter.manager.locking import Locking
 from qs_jupyter.manager.permissions import PermissionsKeeper
+from qs_jupyter.manager.pulse import Pulse
 from qs_jupyter.manager.queue_edits import QueueEdits
 from qs_jupyter.manager.runs import Runs
 from qs_jupyter.manager.status import StatusBoard
@@ -80,6 +81,7 @@ class Manager:
         self.document_feed = DocumentFeed(self)
         self.environment_life = EnvironmentLife(self)
         self.worker_events = WorkerEvents(self)
+        self.pulse = Pulse(self)
         self.stopped = asyncio.Event()
         self.exit_code = 0
         self._driver: KernelDriver | None = None
@@ -204,6 +206,7 @@ class Manager:
         self._record_flags(before, after)
         for command in commands:
             effects.carry_out(self, command)
+        self.pulse.follow(self.model)
         self.changed()
 
     def update_environment(self, **facts: Any) -> None:

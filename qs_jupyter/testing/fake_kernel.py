@@ -24,6 +24,7 @@ from qs_jupyter.testing.fake_plan import (
     FakeOutbox,
     FakePlan,
     job_kind,
+    open_gate,
 )
 from qs_kernel_worker import messages as m
 from qs_kernel_worker.metadata import describe_metadata
@@ -33,8 +34,8 @@ class FakeKernel:
     """Implements `KernelDriver`, and lets a test play the worker.
 
     ``plans`` and ``devices`` are the lists that the environment offers. Requests and jobs
-    are kept in ``requests`` and ``jobs``. The gates ``may_start`` and ``may_end`` are open;
-    a test closes one (`asyncio.Event.clear`) to look at what happens meanwhile.
+    are kept in ``requests`` and ``jobs``. The gates ``may_start``, ``may_answer`` and ``may_end``
+    are open; a test closes one (`asyncio.Event.clear`) to look at what happens meanwhile.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class FakeKernel:
         self.requests: list[m.Request] = []
         self.jobs: list[m.Job] = []
         self.started = asyncio.Event()
-        self.may_start = _open_gate()
-        self.may_end = _open_gate()
+        self.may_start = open_gate()
+        self.may_end = open_gate()
+        self.may_answer = open_gate()
         self._asked = asyncio.Event()
         self._listener: KernelListener | None = None
         self._numbers = itertools.count(1)
@@ -104,6 +106,8 @@ class FakeKernel:
         """Return the worker that an earlier manager left running."""
         if not self._is_running:
             return None
+        if not self.may_answer.is_set():
+            raise KernelFailure("The worker lives but did not answer")
         for event in self._outbox.after(since):
             self._listening.worker_event(event)
         return self.report()
@@ -114,6 +118,7 @@ class FakeKernel:
         await asyncio.sleep(0)
         self.requests.append(message)
         self._asked.set()
+        await self.may_answer.wait()
         if type(message) in self.refusals:
             raise KernelFailure(self.refusals[type(message)])
         answer = _ANSWERS.get(type(message))
@@ -389,9 +394,3 @@ _ANSWERS: dict[type, Callable[[FakeKernel, Any], dict[str, Any]]] = {
     m.Hold: FakeKernel._hold,  # noqa: SLF001
     m.StartTask: FakeKernel._start_task,  # noqa: SLF001
 }
-
-
-def _open_gate() -> asyncio.Event:
-    gate = asyncio.Event()
-    gate.set()
-    return gate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from dataclasses import asdict, dataclass, field, replace
@@ -123,3 +124,10 @@ def job_kind(job: m.Job) -> str:
     if isinstance(job, m.ContinueJob):
         return job.action
     return "function" if isinstance(job, m.FunctionJob) else "script"
+
+
+def open_gate() -> asyncio.Event:
+    """Return a gate that lets everybody through until a test closes it."""
+    gate = asyncio.Event()
+    gate.set()
+    return gate

@@ -238,8 +238,11 @@ def test_a_console_shows_prompt_and_completion_idle_or_not(opened: RunningManage
             second.until("read_attrs")
             assert opened.status()[ENGINE] == "running"
             second.enter("\x15'typed' + ' cell'")
-            end_plan(opened)
+            pause(opened)
             second.until("'typed cell'")
+    until_free(opened)
+    opened.do("re_abort")
+    opened.until_idle()
 
 
 def test_a_cell_typed_while_the_queue_runs_waits_until_it_is_done(
@@ -463,6 +466,7 @@ def test_a_shutdown_by_a_notebook_is_answered_and_not_obeyed(
     assert notebook.shut_down()["status"] == "ok"
     assert notebook.run("1")["status"] == "ok"
     assert opened.worker_pid == worker
+    until_free(opened)
     opened.add_count()
     opened.do("queue_start")
     opened.until(lambda status: status["items_in_history"] == 1)
@@ -477,6 +481,7 @@ def test_output_tells_whether_a_console_or_the_queue_wrote_it(
     since = last_event(opened)
     notebook.run("print('from a cell'); RE.md.get('x'); 6 * 7")
     notebook.run("1 / 0")
+    until_free(opened)
     uid = opened.add_count(num=2)
     opened.do("queue_start")
     opened.until(lambda status: status["items_in_history"] == 1)

@@ -72,11 +72,12 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # a class without types
             self._tab.selected_index = self._tab.children.index(self.parts[name])
 
     def close(self) -> None:
-        """Stop following and close all views."""
-        if self.desk.pulse is not None:
-            self.desk.pulse.close()
-        for part in self.parts.values():
-            part.close()
+        """Stop following and close all views; a second call does nothing."""
+        pulse, self.desk.pulse = self.desk.pulse, None
+        if pulse is not None:
+            pulse.close()
+            for part in self.parts.values():
+                part.close()
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:

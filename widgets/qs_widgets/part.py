@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
+from qs_jupyter.client.hub import Link
 from qs_jupyter.errors import BadRequest, QueueServerError
 from qs_widgets.changes import Content, change_between
 from qs_widgets.sources import style
@@ -100,7 +101,11 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
 
     def deliver(self) -> int:
         """Send what has changed; return the size of the message, 0 for none."""
-        self.refresh()
+        if self.desk.hub.link is Link.CONNECTED:
+            try:
+                self.refresh()
+            except QueueServerError as error:
+                self.complain(str(error))
         with self.desk.hub.lock:
             content = self.content()
         with self._guard:

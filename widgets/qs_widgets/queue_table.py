@@ -16,7 +16,7 @@ from qs_widgets.sources import module
 if TYPE_CHECKING:
     from qs_widgets.desk import Desk
 
-RETURNED = "came back after a failure"
+RETURNED = "failed, came back"
 STOP = {"item_type": "instruction", "name": "queue_stop"}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.client.hub import Link
 from qs_jupyter.client.mirror import Mirror
@@ -12,6 +13,9 @@ from qs_widgets import controls
 from qs_widgets.changes import Content
 from qs_widgets.part import Done, Later, Params, Part
 from qs_widgets.sources import module
+
+if TYPE_CHECKING:
+    from qs_widgets.desk import Desk
 
 PAUSE_LIMIT_S = 10.0
 
@@ -46,17 +50,26 @@ class StatusBar(Part):
         }
     )
 
+    def __init__(self, desk: Desk) -> None:
+        self._lost_at: float | None = None
+        super().__init__(desk)
+
     def content(self) -> Content:
         """Return the status in words and which controls can be used."""
         hub = self.desk.hub
         mirror, status = hub.mirror, hub.mirror.status
         is_known = bool(status) and hub.link is Link.CONNECTED
+        if hub.link is Link.CONNECTED:
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at = time.time()
         word, kind = controls.state_word(status)
         report = status.get("environment_report") or {}
         return Content(
             {
                 "link": hub.link.value,
                 "address": self.desk.address,
+                "lost_at": self._lost_at if status else None,
                 "state": word,
                 "kind": kind,
                 "environment": controls.environment_word(status),

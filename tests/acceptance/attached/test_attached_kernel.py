@@ -159,7 +159,7 @@ async def test_an_interrupt_stops_a_cell_and_never_a_plan(manager: RunningManage
         manager.add_count(num=5, delay=0.2)
         manager.do("queue_start")
         await asyncio.to_thread(manager.until_running)
-        with pytest.raises(ShownFailure, match="Not allowed to interrupt running plan"):
+        with pytest.raises(ShownFailure, match=r"interrupt\srunning\splan"):
             await opened.kernel.interrupt_kernel()
         await asyncio.to_thread(manager.until_idle)
     assert [item["result"]["exit_status"] for item in manager.history()] == ["completed"]
@@ -191,7 +191,8 @@ async def test_without_an_environment_the_notebook_says_what_to_do(
         kernel = new_kernel()
         with pytest.raises(ShownFailure) as caught:
             await kernel.start_kernel()
-    assert str(caught.value) == (
+    assert max(map(len, str(caught.value).splitlines())) < 100, "front ends wrap no lines"
+    assert " ".join(str(caught.value).split()) == (
         f"Cannot attach to the RE worker: no environment is open at the manager "
         f"{manager.home.control}: open it (qserver environment open), then start this kernel "
         "again"
@@ -204,7 +205,7 @@ async def test_a_manager_that_was_named_and_is_away_is_not_replaced(
     manager.open()
     (nobody,) = free_addresses(1)
     monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", nobody)
-    with pytest.raises(ShownFailure, match=f"no manager answers at {nobody}"):
+    with pytest.raises(ShownFailure, match=f"no manager answers at\\s{nobody}"):
         await new_kernel().start_kernel()
 
 
@@ -217,7 +218,7 @@ async def test_a_worker_without_a_manager_is_found_by_its_files(
     monkeypatch.delenv("QSERVER_ZMQ_CONTROL_ADDRESS")
     async with notebook() as opened:
         assert await opened.pid() == manager.worker_pid
-        with pytest.raises(ShownFailure, match="found without its manager"):
+        with pytest.raises(ShownFailure, match=r"without\sits\smanager"):
             await opened.kernel.interrupt_kernel()
     empty = manager.home.folder / "empty"
     environment = {"QSERVER_RUNTIME_DIR": str(empty)}
@@ -265,5 +266,5 @@ async def test_workers_over_tcp_are_attached(
     stranger = type(found)(found.info, None, found.manager)
     assert await stranger.is_alive(), "the heartbeat tells for a worker of another machine"
     if not is_encrypted:
-        with pytest.raises(ShownFailure, match="wants encrypted kernels"):
+        with pytest.raises(ShownFailure, match=r"wants\sencrypted\skernels"):
             await new_kernel(transport_encryption="required").start_kernel()

@@ -67,8 +67,9 @@ async def test_cells_wait_for_the_queue_and_interrupts_do_not_reach_it(
         running = asyncio.create_task(channels.run("import time; print(time.time())"))
         code, answer = await server.ask("POST", f"kernels/{kernel['id']}/interrupt")
         assert code == 503
-        assert answer["message"].startswith("Not interrupted: ")
-        assert answer["message"].endswith("Not allowed to interrupt running plan")
+        message = " ".join(answer["message"].split())
+        assert message.startswith("Not interrupted: ")
+        assert message.endswith("Not allowed to interrupt running plan")
         when = float(await running)
     history = manager.history()
     assert [item["result"]["exit_status"] for item in history] == ["completed"] * 2
@@ -81,8 +82,9 @@ async def test_without_an_environment_the_front_end_is_told_what_to_do(
 ) -> None:
     code, answer = await _open(server, kind)
     assert code in (500, 503)
-    assert "no environment is open at the manager" in answer["message"]
-    assert "qserver environment open" in answer["message"]
+    message = " ".join(answer["message"].split())
+    assert "no environment is open at the manager" in message
+    assert "qserver environment open" in message
 
 
 async def test_a_notebook_is_told_at_once_that_the_worker_has_ended(

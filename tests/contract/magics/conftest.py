@@ -10,7 +10,7 @@ import pytest
 from tests.contract.magics.notebook import ManagerThread, Notebook
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_manager() -> Iterator[ManagerThread]:
     with ManagerThread() as manager:
         yield manager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from qs_jupyter import qs
 from qs_jupyter.magics.failures import MagicFailure, RequestRejected
+from qs_jupyter.magics.qserver import loaded
 from tests.contract.magics.notebook import ManagerThread, Notebook
 
 COUNT = {"item_type": "plan", "name": "count", "args": [["det1", "det2"]]}
@@ -194,6 +196,21 @@ def test_clearing_tells_how_to_undo(notebook: Notebook, manager: ManagerThread) 
     assert "Made again" in repr(notebook.good("%qserver queue redo"))
 
 
+def test_undo_takes_back_what_this_notebook_did_and_nobody_elses_work(
+    notebook: Notebook, manager: ManagerThread
+) -> None:
+    assert "no edit of this notebook" in notebook.bad("%qserver queue undo")
+    notebook.good("%%qserver queue add\ncount([det1])\nmv(motor, 1)")
+    notebook.good("%qserver queue item remove front")
+    notebook.good("%qserver queue undo\n%qserver queue undo\n%qserver queue redo")
+    assert queue(manager) == ["count", "mv"]
+    item = {"item_type": "plan", "name": "null"}
+    manager.call("queue_item_add", item=item, user="bob", user_group="primary")
+    assert "somebody" in notebook.bad("%qserver queue undo") or queue(manager)[-1] == "null"
+    notebook.good("%qserver -y queue undo")
+    assert queue(manager) == ["count", "mv"]
+
+
 def test_a_dry_run_checks_and_sends_nothing(notebook: Notebook, manager: ManagerThread) -> None:
     assert "nothing was sent" in repr(notebook.good("%qserver -n queue add plan count([det1])"))
     assert "'nm'" in notebook.bad("%qserver -n queue add plan count([det1], nm=1)")
@@ -335,3 +352,23 @@ def test_unloading_takes_everything_away(notebook: Notebook) -> None:
     assert not notebook.shell.Completer.custom_matchers
     notebook.load()
     assert notebook.shell.find_line_magic("qserver") is not None
+
+
+def test_the_panel_belongs_to_the_same_manager_user_and_keys(notebook: Notebook) -> None:
+    panel = notebook.good("%qserver -u alice panel status")
+    try:
+        magics = loaded(notebook.shell)
+        assert magics is not None
+        assert panel.desk.hub is magics.session.hub
+        assert panel.desk.user == "alice"
+        assert panel.desk.keys is magics.session.keys
+    finally:
+        panel.close()
+
+
+def test_without_the_widgets_the_way_to_a_panel_is_told(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python's own way to say that a module cannot be had.
+    monkeypatch.setitem(sys.modules, "qs_widgets.panel", None)
+    assert "pip install ipywidgets anywidget" in notebook.bad("%qserver panel")

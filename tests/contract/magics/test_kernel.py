@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,21 @@ class Kernel:
         self._client.wait_for_ready(timeout=LIMIT_S)
         self.said: list[dict[str, Any]] = []
 
-    def run(self, cell: str, typed: str | None = None) -> dict[str, Any]:
-        """Run a cell; type something when it asks."""
+    def interrupt(self) -> None:
+        """Do what the stop button does."""
+        self._manager.interrupt_kernel()
+
+    def run(
+        self, cell: str, typed: str | None = None, at_bar: Callable[[], object] | None = None
+    ) -> dict[str, Any]:
+        """Run a cell; type something when it asks, do something when it shows a bar."""
         asked: list[Any] = []
+        deeds = [at_bar] if at_bar is not None else []
+
+        def listen(message: dict[str, Any]) -> None:
+            self.said.append(message["content"])
+            if "<progress" in message["content"].get("data", {}).get("text/html", "") and deeds:
+                deeds.pop()()
 
         def answer(message: dict[str, Any]) -> None:
             asked.append(message["content"])
@@ -48,7 +60,7 @@ class Kernel:
             cell,
             allow_stdin=typed is not None,
             stdin_hook=answer,
-            output_hook=lambda message: self.said.append(message["content"]),
+            output_hook=listen,
             timeout=LIMIT_S,
         )
         self.said.append(reply["content"])
@@ -111,6 +123,23 @@ def test_a_notebook_shows_tables_fails_in_one_line_completes_and_keeps_its_key_t
     assert kernel.run("%qserver unlock")["status"] == "ok"
     assert "nobody can be asked" in kernel.run("%qserver unlock")["evalue"]
     assert KEY not in json.dumps(kernel.said, default=str)
+
+
+def test_a_wait_shows_a_bar_and_the_stop_button_ends_only_the_wait(
+    manager: ManagerThread, kernel: Kernel
+) -> None:
+    kernel.run(f"%qserver connect {manager.address}")
+    kernel.run("%qserver queue add plan count([det1])\n%qserver queue start")
+    manager.do(manager.running.until(manager_state="executing_queue"))
+    stopped = kernel.run("%qserver wait", at_bar=kernel.interrupt)
+    assert stopped["status"] == "error"
+    assert "no longer waiting; the manager goes on" in stopped["evalue"]
+    assert manager.call("status")["manager_state"] == "executing_queue"
+    end = manager.running.kernel.end_plan
+    assert kernel.run("%qserver wait idle", at_bar=lambda: manager.touch(end))["status"] == "ok"
+    # What stays in the notebook is empty.
+    bars = [each for each in kernel.said if each.get("transient") and "text/html" in each["data"]]
+    assert bars[-1]["data"] == {"text/plain": "", "text/html": ""}
 
 
 def test_a_launched_manager_outlives_the_kernel(home: Path, kernel: Kernel) -> None:

@@ -185,3 +185,16 @@ def test_console_output_is_followed_until_ctrl_c(
     assert done.success
     assert "the manager goes on" in screen.getvalue()
     assert "second line" in notebook.run("%qserver follow 1 lines").output
+
+
+def test_the_status_is_monitored_until_ctrl_c(notebook: Notebook, manager: ManagerThread) -> None:
+    screen = Screen("1 in the queue", lambda: os.kill(os.getpid(), signal.SIGINT))
+    item = {"item_type": "plan", "name": "null"}
+    thread = when_waiting(
+        lambda: manager.call("queue_item_add", item=item, user="bob", user_group="primary")
+    )
+    with redirect_stdout(screen):
+        done = notebook.shell.run_cell("%qserver monitor")
+    thread.join(LIMIT_S)
+    assert done.success
+    assert "idle, environment idle, 1 in the queue" in screen.getvalue()

@@ -8,7 +8,7 @@ const COLUMNS = [
   { title: "Note", class: "qsj-note", cell: (row) => row[5], hint: (row) => row[5] },
 ];
 const badge = (row) =>
-  `${row[1] === "instruction" ? "qsj-instruction" : ""} ${row[5].startsWith("came back") ? "qsj-returned" : ""}`;
+  `${row[1] === "instruction" ? "qsj-instruction" : ""} ${row[5].startsWith("failed, came back") ? "qsj-returned" : ""}`;
 
 // The rows with their places; an order that the manager has not confirmed yet comes first.
 function ordered(rows, order) {

@@ -11,7 +11,7 @@ const LINKS = {
 export default part("status", (root, store, line) => {
   const text = (name) => element("span", { class: `qsj-${name}` });
   const parts = Object.fromEntries(
-    ["link", "address", "state", "environment", "queued", "finished", "who", "lock", "report"].map((name) => [
+    ["link", "address", "state", "environment", "queued", "finished", "who", "lockword", "report", "age"].map((name) => [
       name,
       text(name),
     ]),
@@ -71,7 +71,7 @@ export default part("status", (root, store, line) => {
       fact("History", parts.finished),
       spread(),
       parts.who,
-      parts.lock,
+      parts.lockword,
     ),
     element(
       "div",
@@ -80,6 +80,7 @@ export default part("status", (root, store, line) => {
       group("Queue", start, stopQueue, auto.made, loop.made, ignore.made),
       group("Plan", pause, pauseNow, resume, stop, abort, halt),
     ),
+    parts.age,
     parts.report,
     line,
   );
@@ -100,10 +101,13 @@ export default part("status", (root, store, line) => {
     setText(parts.queued, is.queued ?? "–");
     setText(parts.finished, is.finished ?? "–");
     setText(parts.who, is.who);
-    setText(parts.lock, is.lock === "unlocked" ? "unlocked" : `■ ${is.lock}`);
-    parts.lock.classList.toggle("qsj-locked", is.lock !== "unlocked");
+    setText(parts.lockword, is.lock === "unlocked" ? "unlocked" : `■ ${is.lock}`);
+    parts.lockword.classList.toggle("qsj-locked", is.lock !== "unlocked");
     setText(parts.report, is.report ? `⚠ The environment could not be opened: ${is.report}` : "");
     parts.report.hidden = !is.report;
+    const hint = is.queued === null ? "No manager answers: start one with start-re-manager" : "";
+    setText(parts.age, is.lost_at ? `⚠ Since ${clockTime(is.lost_at)} the manager does not answer: what you see may be out of date` : hint);
+    parts.age.hidden = is.link === "connected" || !parts.age.textContent;
     open.disabled = !can.open;
     close.disabled = !can.close;
     destroy.disabled = !can.destroy;

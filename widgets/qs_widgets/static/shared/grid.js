@@ -160,7 +160,7 @@ function newGrid(label, columns, hooks = {}) {
       event.dataTransfer.setData(dragKind, "rows");
       made.classList.add("qsj-dragging");
     });
-    made.addEventListener("dragover", (event) => {
+    const dragOn = (event) => {
       if (!event.dataTransfer.types.includes(dragKind)) return;
       event.preventDefault();
       event.stopPropagation();
@@ -168,7 +168,9 @@ function newGrid(label, columns, hooks = {}) {
       dropAt = Math.max(0, Math.min(keys.length, Math.round(y / ROW_HEIGHT)));
       scrollAtEdge(event);
       paint();
-    });
+    };
+    made.addEventListener("dragenter", dragOn);
+    made.addEventListener("dragover", dragOn);
     made.addEventListener("drop", (event) => {
       if (dropAt === null) return;
       event.preventDefault();

@@ -1,0 +1,296 @@
+"""Parts of the panel with a hand-made comm: snapshots, changes, commands, secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from qs_jupyter.client.hub import Link
+from qs_jupyter.client.mirror import Mirror
+from qs_jupyter.errors import BadRequest, Failure
+from qs_widgets.desk import Desk
+from qs_widgets.locking import Locking
+from qs_widgets.panel import SECTIONS, open_panel
+from qs_widgets.part import Part, release_from_shell
+from qs_widgets.queue_table import QueueTable
+from qs_widgets.sources import style
+from qs_widgets.status_bar import StatusBar
+
+KEY = "a-very-secret-key"
+LIMIT_S = 5.0
+
+
+class HandMadeHub:
+    """A hub without a manager: replies are laid out beforehand, requests are noted."""
+
+    def __init__(self) -> None:
+        self.connection = SimpleNamespace(address="tcp://here:1")
+        self.mirror = Mirror()
+        self.lock = threading.RLock()
+        self.link = Link.CONNECTED
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.replies: dict[str, dict[str, Any]] = {}
+        self.listeners: list[Any] = []
+
+    def start(self) -> None:
+        pass
+
+    def listen(self, listener: Any) -> Any:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    @contextlib.contextmanager
+    def following_documents(self) -> Iterator[Any]:
+        yield SimpleNamespace(empty=lambda: True)
+
+    def request(self, method: str, **params: Any) -> dict[str, Any]:
+        self.requests.append((method, params))
+        return self.replies.get(method, {"success": True})
+
+    def happen(self, *events: dict[str, Any]) -> None:
+        with self.lock:
+            parts = self.mirror.apply(events)
+        for listener in self.listeners:
+            listener(parts)
+
+
+class HandMadeComm:
+    """Keeps what is sent and hands in what a view would send."""
+
+    def __init__(self, number: int) -> None:
+        self.comm_id = f"comm-{number}"
+        self.sent: list[dict[str, Any]] = []
+        self.arrived = threading.Condition()
+        self._receive: Any = None
+
+    def on_msg(self, callback: Any) -> None:
+        self._receive = callback
+
+    def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
+        with self.arrived:
+            if data["method"] == "custom":
+                self.sent.append(json.loads(json.dumps(data["content"])))
+            self.arrived.notify_all()
+
+    def receive(self, **content: Any) -> None:
+        data = {"method": "custom", "content": content}
+        self._receive({"content": {"data": data}, "buffers": []})
+
+    def close(self, *_args: Any, **_options: Any) -> None:
+        pass
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        with self.arrived:
+            return [message for message in self.sent if message["kind"] == kind]
+
+    def wait_for(self, kind: str) -> dict[str, Any]:
+        def found() -> list[dict[str, Any]]:
+            return [message for message in self.sent if message["kind"] == kind]
+
+        with self.arrived:
+            assert self.arrived.wait_for(found, LIMIT_S), f"no {kind!r} in {self.sent}"
+            return found()[-1]
+
+
+@pytest.fixture
+def hub() -> HandMadeHub:
+    return HandMadeHub()
+
+
+@pytest.fixture
+def desk(hub: HandMadeHub) -> Desk:
+    return Desk(hub, "alice", "primary")  # type: ignore[arg-type]
+
+
+def connected(part: Part) -> HandMadeComm:
+    comm = HandMadeComm(id(part))
+    part.comm = comm
+    return comm
+
+
+def item(uid: str) -> dict[str, Any]:
+    return {"item_uid": uid, "item_type": "plan", "name": "count", "args": [["det1"]]}
+
+
+def insert(seq: int, *uids: str) -> dict[str, Any]:
+    items = [item(uid) for uid in uids]
+    return {"kind": "queue", "op": "insert", "seq": seq, "items": items, "before": None}
+
+
+def test_a_view_that_knows_the_revision_gets_only_changes(hub: HandMadeHub, desk: Desk) -> None:
+    part = QueueTable(desk)
+    comm = connected(part)
+    comm.receive(do="hello", rev=0)
+    assert comm.sent == []
+    hub.happen(insert(1, "a", "b"))
+    assert part.deliver() > 0
+    hub.happen(insert(2, "c"))
+    part.deliver()
+    first, second = comm.of_kind("change")
+    assert [first["rev"], second["rev"]] == [1, 2]
+    assert second["rows"] == [[0, 2], {"new": [["c", "plan", "count", "[det1]", "", ""]]}]
+    assert part.deliver() == 0
+
+
+def test_a_view_with_a_gap_gets_everything(hub: HandMadeHub, desk: Desk) -> None:
+    part = QueueTable(desk)
+    comm = connected(part)
+    hub.happen(insert(1, "a"))
+    part.deliver()
+    comm.receive(do="hello", rev=0)
+    snapshot = comm.wait_for("snapshot")
+    assert snapshot["rev"] == 1
+    assert [row[0] for row in snapshot["rows"]] == ["a"]
+
+
+def test_the_state_that_jupyter_asks_for_is_that_of_the_moment(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    part = QueueTable(desk)
+    hub.happen(insert(1, "a"))
+    part.deliver()
+    snapshot = part.get_state("snapshot")["snapshot"]
+    assert snapshot["rev"] == 1
+    assert [row[0] for row in snapshot["rows"]] == ["a"]
+
+
+def test_a_command_is_answered_with_its_id_and_the_words_of_the_manager(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    part = StatusBar(desk)
+    comm = connected(part)
+    hub.replies["environment_open"] = {"success": False, "msg": "not now"}
+    comm.receive(do="request", id="c1", params={"method": "environment_open", "params": {}})
+    assert comm.wait_for("answer") == {"kind": "answer", "id": "c1", "ok": False, "text": "not now"}
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"do": "no_such_thing"}, "StatusBar has no command 'no_such_thing'"),
+        (
+            {"do": "request", "params": {"method": "manager_kill"}},
+            "This part of the panel does not call 'manager_kill'",
+        ),
+        ({"do": "end_plan", "params": {}}, "KeyError: 'how'"),
+    ],
+)
+def test_nothing_that_goes_wrong_in_a_handler_is_lost(
+    desk: Desk, message: dict[str, Any], text: str
+) -> None:
+    comm = connected(StatusBar(desk))
+    comm.receive(id="c1", **message)
+    answer = comm.wait_for("answer")
+    assert (answer["ok"], answer["text"]) == (False, text)
+
+
+def test_user_and_group_are_added_to_the_requests_that_take_them(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    desk.ask("queue_item_add", {"item": {}})
+    desk.ask("queue_clear")
+    assert hub.requests == [
+        ("queue_item_add", {"item": {}, "user": "alice", "user_group": "primary"}),
+        ("queue_clear", {}),
+    ]
+
+
+def test_a_lock_key_is_sent_only_where_a_lock_is_and_is_in_no_state(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    part = Locking(desk)
+    comm = connected(part)
+    comm.receive(do="lock", id="c1", params={"queue": True, "key": KEY})
+    assert comm.wait_for("answer")["ok"]
+    assert hub.requests[0][1]["lock_key"] == KEY
+    desk.ask("queue_clear")
+    assert hub.requests[-1] == ("queue_clear", {})
+    hub.happen({"kind": "status", "seq": 1, "status": {"lock": {"queue": True}}})
+    desk.ask("queue_clear")
+    desk.ask("environment_open")
+    assert hub.requests[-2:] == [("queue_clear", {"lock_key": KEY}), ("environment_open", {})]
+    part.deliver()
+    shown = json.dumps([part.get_state(), comm.sent], default=repr) + repr(vars(desk))
+    assert KEY not in shown
+
+
+def test_undo_takes_back_only_what_this_panel_did(hub: HandMadeHub, desk: Desk) -> None:
+    comm = connected(QueueTable(desk))
+    comm.receive(do="undo", id="c1")
+    assert "nothing to undo" in comm.wait_for("answer")["text"]
+    hub.replies["queue_item_add_batch"] = {"success": True, "items": [], "plan_queue_uid": "u1"}
+    hub.replies["queue_undo"] = {"success": True, "edit": "added", "plan_queue_uid": "u2"}
+    comm.receive(do="insert_stop", id="c2", params={})
+    comm.receive(do="undo", id="c3")
+    comm.receive(do="redo", id="c4")
+    turned = [(name, params) for name, params in hub.requests if name != "queue_item_add_batch"]
+    assert turned == [
+        ("queue_undo", {"plan_queue_uid": "u1"}),
+        ("queue_redo", {"plan_queue_uid": "u2"}),
+    ]
+
+
+def test_the_pulse_sends_what_the_hub_tells_of(hub: HandMadeHub) -> None:
+    panel = open_panel(hub, "queue", "status", user="alice")  # type: ignore[arg-type]
+    try:
+        comm = connected(panel.parts["queue"])
+        hub.happen(insert(1, "a"))
+        assert comm.wait_for("change")["rows"][0]["new"][0][0] == "a"
+    finally:
+        panel.close()
+    assert hub.listeners == []
+
+
+def test_an_error_of_a_part_is_shown_in_it_and_the_others_go_on(hub: HandMadeHub) -> None:
+    class Broken(HandMadeHub):
+        def request(self, method: str, **params: Any) -> dict[str, Any]:
+            raise Failure("the manager is away")
+
+    broken = Broken()
+    panel = open_panel(broken, "lock", "status")  # type: ignore[arg-type]
+    try:
+        lock, status = connected(panel.parts["lock"]), connected(panel.parts["status"])
+        now = {"lock_info_uid": "1", "manager_state": "idle"}
+        broken.happen({"kind": "status", "seq": 1, "status": now})
+        assert "the manager is away" in lock.wait_for("note")["text"]
+        assert status.wait_for("change")["fields"]["state"] == "NO ENVIRONMENT"
+    finally:
+        panel.close()
+
+
+def test_an_unknown_section_is_refused_with_a_suggestion(hub: HandMadeHub) -> None:
+    with pytest.raises(BadRequest, match=r"no section 'queu'.*queue"):
+        open_panel(hub, "queu")  # type: ignore[arg-type]
+
+
+def test_a_saved_notebook_without_kernel_shows_how_things_stood(hub: HandMadeHub) -> None:
+    panel = open_panel(hub, "queue")  # type: ignore[arg-type]
+    try:
+        bundle = panel._repr_mimebundle_()
+    finally:
+        panel.close()
+    assert "tcp://here:1" in bundle["text/plain"]
+    assert bundle["text/html"].startswith("<pre>")
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_widget_is_released_from_the_shell_that_sent_last() -> None:
+    comm = SimpleNamespace(_reply_subshell_for=lambda data, default: "main")
+    release_from_shell(SimpleNamespace(comm=comm))
+    assert comm._reply_subshell_for({}, "chosen") == "chosen"
+    release_from_shell(SimpleNamespace(comm=SimpleNamespace()))
+
+
+@pytest.mark.parametrize("name", list(SECTIONS))
+def test_the_front_end_is_whole_and_asks_nobody(name: str) -> None:
+    source = str(SECTIONS[name]._esm)
+    assert source.count("export default") == 1
+    for forbidden in ("innerHTML", "insertAdjacentHTML", "import ", "https://", "eval("):
+        assert forbidden not in source
+    assert "url(" not in style()
