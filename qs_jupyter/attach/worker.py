@@ -6,12 +6,16 @@ worker of the runtime folder is taken, since a worker outlives a manager that ha
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import zmq
+import zmq.asyncio
 
 from qs_jupyter.client.async_client import AsyncClient
 from qs_jupyter.client.connection import CONTROL_VARIABLE, CommunicationFailure, Connection
@@ -35,7 +39,7 @@ class FoundWorker:
     ``manager`` is None for a worker that was found without one.
     """
 
-    info: Mapping[str, Any]
+    info: Mapping[str, Any] = field(repr=False)  # holds the keys
     process: WorkerProcess | None
     manager: Connection | None
 
@@ -131,17 +135,16 @@ def _living(folder: Path) -> Iterator[tuple[float, WorkerProcess]]:
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         name = path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
         process = WorkerFiles(folder, name).read_process()
-        if process is not None and process.is_alive() and os.access(process.connection_file, 4):
+        if (
+            process is not None
+            and process.is_alive()
+            and os.access(process.connection_file, os.R_OK)
+        ):
             yield path.stat().st_mtime, process
 
 
 async def _beats(info: Mapping[str, Any]) -> bool:
     """Whether the kernel's heartbeat answers."""
-    import asyncio  # noqa: PLC0415 - only for workers on other machines
-
-    import zmq  # noqa: PLC0415
-    import zmq.asyncio  # noqa: PLC0415
-
     socket = zmq.asyncio.Context.instance().socket(zmq.REQ)
     try:
         socket.linger = 0

@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from qs_jupyter.attach.kernelspec import DISPLAY_NAME, KERNEL_NAME, install, kernelspec
 from qs_jupyter.cli.private_manager import PrivateManager
@@ -95,7 +96,7 @@ async def _lab(
     folder = Path(environment["TMPDIR"])
     install(kernelspec(DISPLAY_NAME, {}), KERNEL_NAME, prefix=str(folder))
     lab = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "jupyterlab", *words),
+        *(sys.executable, "-m", "jupyterlab", *_options(words)),
         env={**environment, "JUPYTER_PATH": str(folder / "share" / "jupyter")},
         # It would ask whether Ctrl-C is meant; the answer is yes.
         stdin=asyncio.subprocess.DEVNULL,
@@ -106,6 +107,15 @@ async def _lab(
     finally:
         await _end(lab)
         await _end_managers(folder)
+
+
+def _options(words: Sequence[str]) -> list[str]:
+    """Return the options of JupyterLab; the address that it prints leads to the file."""
+    if not words or not Path(words[0]).is_file():
+        return list(words)
+    file = Path(words[0]).absolute()
+    opened = f"--LabApp.default_url=/lab/tree/{quote(file.name)}"
+    return [f"--ServerApp.root_dir={file.parent}", opened, *words[1:]]
 
 
 async def _end(lab: asyncio.subprocess.Process) -> None:

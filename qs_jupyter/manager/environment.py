@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,10 @@ class EnvironmentLife:
     def kill(self) -> None:
         """End the worker at once; an opening that is under way is given up."""
         self._run(self._end(forced=True), "destroy environment")
+
+    def search(self, work: Coroutine[Any, Any, None]) -> None:
+        """Look for a worker that does not answer until it does, or is killed."""
+        self._run(work, "find the worker again")
 
     def _run(self, work: Any, name: str) -> None:
         earlier, self._task = self._task, None

@@ -42,6 +42,11 @@ class Pulse:
         self._answer_within_s = answer_within_s
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether the worker is asked now and then."""
+        return self._task is not None
+
     def follow(self, model: Model) -> None:
         """Ask from now on, or no longer, as the environment is open or not."""
         is_open = model.environment.stage is Stage.READY
@@ -82,4 +87,3 @@ class Pulse:
                 "If that lasts, destroy the environment"
             )
         self._manager.update_environment(responsive=responsive)
-

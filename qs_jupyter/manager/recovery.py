@@ -7,6 +7,7 @@ tell what finished while nobody listened.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from qs_jupyter.errors import KernelFailure
 from qs_jupyter.manager import execution
 from qs_jupyter.model import events
+from qs_jupyter.model.item import Item
 from qs_jupyter.model.preparation import resting_form
 from qs_jupyter.model.state import Environment, MainThread, Phase, Running, Stage
 from qs_kernel_worker.messages import JobDone, Opened, WorkerReport
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOST = "Plan exit status was lost due to restart of the RE Manager process"
+GONE = "RE Worker has ended unexpectedly while the RE Manager was restarted"
+RETRY_S = 1.0
 
 
 async def start(manager: Manager, *, is_restart: bool) -> None:
@@ -32,12 +36,19 @@ async def start(manager: Manager, *, is_restart: bool) -> None:
     state = await manager.store.load()
     manager.restore(state, is_restart=is_restart)
     manager.worker_events.hold()
-    report = await _adopt(manager)
+    is_silent, report = False, None
+    try:
+        report = await _adopt(manager)
+    except KernelFailure as failure:
+        logger.warning("The worker of an earlier manager does not answer: %s", failure)
+        is_silent = True
     await manager.permissions.load(state.permissions, is_restart=is_restart)
     if report is None or report.phase != "ready":
         # A worker that is ready is asked itself.
         await manager.lists.load_file(announce=False)
-    if report is None:
+    if is_silent:
+        _with_silent_worker(manager)
+    elif report is None:
         _without_worker(manager)
     else:
         await _with_worker(manager, report)
@@ -45,19 +56,50 @@ async def start(manager: Manager, *, is_restart: bool) -> None:
     await manager.durable()
     manager.set_ready()
     manager.lists.prepare()
-    manager.worker_events.release()
+    if not is_silent:
+        manager.worker_events.release()
     manager.settle()
 
 
 async def _adopt(manager: Manager) -> WorkerReport | None:
-    try:
-        report = await manager.driver.adopt()
-    except KernelFailure as failure:
-        logger.warning("The worker of an earlier manager does not answer: %s", failure)
-        return None
+    report = await manager.driver.adopt()
     if report is not None:
         logger.info("Attached to the running worker (process %d)", report.pid)
     return report
+
+
+def _with_silent_worker(manager: Manager) -> None:
+    """Show a worker that is alive but blocked; it can be destroyed, or is taken over later."""
+    item = manager.running_item
+    manager.model = replace(
+        manager.model,
+        # What it is busy with if not with a plan, nobody knows.
+        phase=Phase.TASK if item is None else Phase.EXECUTING,
+        environment=Environment(stage=Stage.READY, responsive=False),
+        running=None if item is None else _running(manager, item, item.uid),
+    )
+    manager.changed()
+    manager.environment_life.search(_find_again(manager))
+
+
+async def _find_again(manager: Manager) -> None:
+    """Take the silent worker over as soon as it answers, with all it did meanwhile."""
+    try:
+        while True:
+            try:
+                report = await _adopt(manager)
+                break
+            except KernelFailure as failure:
+                logger.debug("The worker still does not answer: %s", failure)
+            await asyncio.sleep(RETRY_S)
+        if report is None:
+            manager.handle(events.WorkerGone(GONE))
+            return
+        manager.model = replace(manager.model, phase=Phase.INITIALIZING, running=None)
+        await _with_worker(manager, report)
+    finally:
+        manager.worker_events.release()
+        manager.settle()
 
 
 def _without_worker(manager: Manager) -> None:
@@ -92,7 +134,7 @@ async def _with_worker(manager: Manager, report: WorkerReport) -> None:
         if stage is Stage.FAILED and not any(isinstance(event, Opened) for event in waiting):
             manager.handle(events.EnvironmentFailed("the startup code failed"))
         return
-    await manager.lists.update_from_worker()
+    await _get_lists(manager)
     manager.run_list[:] = report.runs
     for uid in report.background_tasks:
         manager.tasks.start(uid, time_start=manager.now(), run_in_background=True)
@@ -105,6 +147,17 @@ async def _with_worker(manager: Manager, report: WorkerReport) -> None:
     manager.handle(events.Initialized())
     if report.paused_item_uid is not None and manager.model.running is not None and not job:
         _be_paused(manager, report, waiting)
+    if not manager.driver.is_running:
+        # It died before there was a state in which its death means something.
+        manager.handle(events.WorkerGone(GONE))
+
+
+async def _get_lists(manager: Manager) -> None:
+    try:
+        await manager.lists.update_from_worker()
+    except KernelFailure as failure:
+        logger.warning("The worker does not tell its lists; those of the file serve: %s", failure)
+        await manager.lists.load_file(announce=False)
 
 
 def _take_over_plan(manager: Manager, report: WorkerReport, waiting: list[Any]) -> None:
@@ -115,19 +168,19 @@ def _take_over_plan(manager: Manager, report: WorkerReport, waiting: list[Any]) 
         (e.uid for e in reversed(waiting) if isinstance(e, JobDone) and e.item_uid == item.uid),
         "",
     )
-    properties = item.data.get("properties") or {}
-    running = Running(
-        resting_form(item),
-        manager.attempt,
-        job_uid or item.uid,
-        properties.get("time_start", manager.now()),
-        _is_immediate(item.data),
-    )
+    running = _running(manager, item, job_uid or item.uid)
     manager.model = replace(manager.model, running=running)
     known = job_uid or report.paused_item_uid == item.uid
     if not known:
         # The intent is in the store but the worker has never heard of it: send it now.
         manager.after_commit(lambda: execution.submit_plan(manager, running))
+
+
+def _running(manager: Manager, item: Item, job_uid: str) -> Running:
+    properties = item.data.get("properties") or {}
+    time_start = properties.get("time_start", manager.now())
+    is_immediate = _is_immediate(item.data)
+    return Running(resting_form(item), manager.attempt, job_uid, time_start, is_immediate)
 
 
 def _be_paused(manager: Manager, report: WorkerReport, waiting: list[Any]) -> None:

@@ -13,14 +13,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import nbformat
+import pytest
 
 PROGRAMS = Path(sys.executable).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LIMIT_MS = 30_000
 _LOCAL = ("127.0.0.1", "localhost", "")
+
+
+def give_up(reason: str, **options: Any) -> NoReturn:
+    """Skip what needs a browser, or fail where there has to be one."""
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason, **options)
 
 
 def system_browser() -> str | None:
@@ -109,6 +116,8 @@ class Lab:
 
     def write(self, name: str, *cells: str) -> None:
         """Write a notebook."""
+        import nbformat  # noqa: PLC0415 - is an optional package
+
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
@@ -161,6 +170,15 @@ class NotebookPage:
                 break
         if wait:
             self.until_idle()
+
+    def save(self) -> None:
+        """Save the notebook and wait until the server has it."""
+
+        def is_saved(response: Any) -> bool:
+            return response.request.method == "PUT" and "/api/contents/" in response.url
+
+        with self.page.expect_response(is_saved):
+            self.page.keyboard.press("Control+s")
 
     def until_connected(self) -> None:
         """Wait until a panel shows that it has a manager."""

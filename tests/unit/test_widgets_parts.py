@@ -294,3 +294,20 @@ def test_the_front_end_is_whole_and_asks_nobody(name: str) -> None:
     for forbidden in ("innerHTML", "insertAdjacentHTML", "import ", "https://", "eval("):
         assert forbidden not in source
     assert "url(" not in style()
+
+
+def test_a_refused_batch_tells_what_was_wrong_with_its_items(hub: HandMadeHub, desk: Desk) -> None:
+    results = [{"success": True, "msg": ""}, {"success": False, "msg": "no such plan"}]
+    hub.replies["queue_item_add_batch"] = {"success": False, "msg": "no", "results": results}
+    comm = connected(QueueTable(desk))
+    comm.receive(do="paste", id="c1", params={"text": "count([det1])\nnothing()"})
+    assert comm.wait_for("answer")["text"] == "no\n2: no such plan"
+    assert comm.wait_for("taken")["id"] == "c1"
+
+
+def test_a_view_that_opens_later_is_told_of_an_error_too(desk: Desk) -> None:
+    part = StatusBar(desk)
+    part.complain("something is wrong")
+    assert part.snapshot_now()["note"] == "something is wrong"
+    part.deliver()
+    assert part.snapshot_now()["note"] == ""

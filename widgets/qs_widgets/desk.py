@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Reply = dict[str, Any]
 
+SHOWN_REASONS = 3
+
 
 class Desk:
     """Carries the requests of all parts of a panel.
@@ -81,12 +83,23 @@ class Desk:
                 complete["lock_key"] = key.reveal()
         reply = self.hub.request(method, **complete)
         if reply.get("success") is False:
-            raise Refusal(str(reply.get("msg") or f"{method} was refused"))
+            raise Refusal(refusal_text(method, reply))
         return reply
 
     def _is_locked(self, scope: str) -> bool:
         with self.hub.lock:
             return bool((self.hub.mirror.status.get("lock") or {}).get(scope))
+
+
+def refusal_text(method: str, reply: Mapping[str, Any]) -> str:
+    """Return why a request was refused; of a batch, also what was wrong with its items."""
+    text = str(reply.get("msg") or f"{method} was refused")
+    reasons = [
+        f"{number}: {result.get('msg')}"
+        for number, result in enumerate(reply.get("results") or (), start=1)
+        if not result.get("success")
+    ]
+    return "\n".join([text, *reasons[:SHOWN_REASONS]])
 
 
 class Edits:

@@ -40,6 +40,10 @@ SECTIONS: Final[Mapping[str, Callable[[Desk], Part]]] = {
 }
 # These stay in sight above the others, which take turns.
 ABOVE: Final = ("status", "running")
+RIGHT_HINT: Final = (
+    "To have the panel beside the notebook, right-click on it and choose 'Create New View for "
+    "Output', or install the package 'sidecar'"
+)
 
 
 class Panel(ipywidgets.VBox):  # type: ignore[misc]  # a class without types
@@ -135,10 +139,7 @@ def _beside(panel: Panel) -> Any:
     try:
         from sidecar import Sidecar  # noqa: PLC0415 - an optional package
     except ImportError:
-        panel.parts[next(iter(panel.parts))].complain(
-            "To have the panel beside the notebook, right-click on it and choose 'Create New "
-            "View for Output', or install the package 'sidecar'"
-        )
+        panel.children = (ipywidgets.Label(RIGHT_HINT), *panel.children)
         return panel
     column = Sidecar(title="Queue server")
     with column:

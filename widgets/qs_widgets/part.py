@@ -71,6 +71,7 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
         self.desk = desk
         self._guard = threading.RLock()
         self._revision = 0
+        self._complaint = ""
         with desk.hub.lock:
             self._sent = self.content()
         self._css = style()
@@ -97,13 +98,15 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
     def snapshot_now(self) -> dict[str, Any]:
         """Return what all views should show at this revision."""
         with self._guard:
-            return {"rev": self._revision, **self._sent.whole()}
+            whole = self._sent.whole()
+            return {"rev": self._revision, "note": self._complaint, **whole}
 
     def deliver(self) -> int:
         """Send what has changed; return the size of the message, 0 for none."""
         if self.desk.hub.link is Link.CONNECTED:
             try:
                 self.refresh()
+                self._complaint = ""
             except QueueServerError as error:
                 self.complain(str(error))
         with self.desk.hub.lock:
@@ -119,7 +122,8 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
         return len(json.dumps(message))
 
     def complain(self, text: str) -> None:
-        """Show an error that did not come from a click."""
+        """Show an error that did not come from a click, also to views that open later."""
+        self._complaint = text
         self.send({"kind": "note", "text": text})
 
     # --------------------------------------------------------------------- from the view
@@ -131,6 +135,8 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
                 if message.get("rev") != self._revision:
                     self.send({"kind": "snapshot", **self.snapshot_now()})
             return
+        # A view that hears this knows that the kernel listens, however long the answer takes.
+        self.send({"kind": "taken", "id": message.get("id")})
         answer = self._carried_out(lambda: self._command(name, message.get("params") or {}))
         self._answer(message.get("id"), answer)
 
@@ -171,7 +177,7 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
             raise BadRequest(f"This part of the panel does not call {method!r}")
         reply = self.desk.ask(method, params.get("params") or {})
         self.replied(method, reply)
-        return Done(data=reply)
+        return Done()
 
     def replied(self, method: str, reply: Mapping[str, Any]) -> None:
         """Take note of the reply to a request of the view."""

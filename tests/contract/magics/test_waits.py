@@ -25,10 +25,11 @@ class Screen(io.StringIO):
         self._then: Callable[[], object] | None = then
 
     def write(self, text: str) -> int:
+        written = super().write(text)
         if self._then is not None and self._text in text:
             then, self._then = self._then, None
             then()
-        return super().write(text)
+        return written
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ function newStore() {
     store.rev = snapshot.rev;
     store.fields = snapshot.fields;
     store.rows = snapshot.rows;
+    if (snapshot.note) store.tell(snapshot.note, "refused");
     changed();
   };
 
@@ -69,6 +70,13 @@ function newStore() {
     setTimeout(() => {
       asked = false;
     }, 2000);
+  };
+
+  // The kernel has heard of a command; its answer may take longer.
+  const takeNotice = (notice) => {
+    const call = pending.get(notice.id);
+    if (call) clearTimeout(call.timer);
+    if (store.note && store.note.kind === "busy") store.tell(null);
   };
 
   const takeAnswer = (answer) => {
@@ -110,9 +118,9 @@ function newStore() {
     model.on("msg:custom", (message) => {
       if (message.kind === "snapshot") takeAll(message);
       else if (message.kind === "change") takeChange(message);
+      else if (message.kind === "taken") takeNotice(message);
       else if (message.kind === "answer") takeAnswer(message);
       else if (message.kind === "note") store.tell(message.text, "refused");
-      else store.event?.(message);
     });
     takeAll(model.get("snapshot"));
     // Between the state and the first message something may have been sent.
