@@ -28,6 +28,7 @@ class Speaker:
     user_group: str = "primary"
     lock_key: str | None = None
     read_file: Callable[[str], str] | None = None
+    read_items: Callable[[str], list[Params]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,15 @@ def _script(word: str, speaker: Speaker) -> Params:
     return {"script": _file(word, speaker)}
 
 
+def _items(word: str, speaker: Speaker) -> Params:
+    if speaker.read_items is None:
+        raise PhraseError(f"File {word!r} cannot be read from here")
+    try:
+        return {"items": speaker.read_items(word)}
+    except BadRequest as error:
+        raise PhraseError(str(error)) from error
+
+
 def _mode(words: Sequence[str], _speaker: Speaker) -> Params:
     name, value = words
     return {"mode": {name: {"True": True, "False": False}.get(value, value)}}
@@ -208,6 +218,7 @@ SLOTS: dict[str, Slot] = {
     "instruction": Slot("queue-stop", (_word("queue-stop", item=_QUEUE_STOP),)),
     "function": Slot("FUNCTION", (_one(Free("FUNCTION"), _function),)),
     "permissions_file": Slot("FILE", (_one(Free("FILE"), _permissions),)),
+    "items_file": Slot("FILE", (_one(Free("FILE"), _items),)),
     "script_file": Slot("FILE", (_one(Free("FILE"), _script),)),
     "task_uid": Slot("TASK_UID", (_one(Free("TASK_UID"), lambda word, _: {"task_uid": word}),)),
     # how

@@ -269,7 +269,7 @@ class Grammar:
     def expected(self, words: Sequence[str]) -> Expected:
         """Return what may follow complete words."""
         trace = _Trace()
-        speaker = Speaker(read_file=lambda _name: "")
+        speaker = Speaker(read_file=lambda _name: "", read_items=lambda _name: [])
         for phrase in self.phrases:
             phrase.match(words, speaker, trace)
         return trace.expected() if trace.reached == len(words) else Expected((), ())

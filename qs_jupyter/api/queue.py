@@ -66,6 +66,7 @@ async def queue_item_add(
     writes=True,
     refused="Failed to add an item: ",
     reply={"qsize": None, "items": [], "results": []},
+    phrases=("queue add batch {place?} {items_file}",),
 )
 async def queue_item_add_batch(
     manager: Manager,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from qs_jupyter.api import table
 from qs_jupyter.api.phrase_slots import PhraseError, Speaker
@@ -165,7 +166,9 @@ def command_of(options: Options, grammar: Grammar, environment: Mapping[str, str
         The words are no command.
     """
     key = options.lock_key or _default_lock_key(environment)
-    command = grammar.read(options.words, Speaker(lock_key=key, read_file=_read_file))
+    command = grammar.read(
+        options.words, Speaker(lock_key=key, read_file=_read_file, read_items=_read_items)
+    )
     if command.method == "lock_info" and options.lock_key is None:
         # A key of this command would be checked, not used; nobody asked for that.
         command.params.pop("lock_key", None)
@@ -185,6 +188,12 @@ def _default_lock_key(environment: Mapping[str, str]) -> str | None:
 
 def _read_file(name: str) -> str:
     return Path(name).expanduser().read_text()
+
+
+def _read_items(name: str) -> list[dict[str, Any]]:
+    from qs_jupyter.client.item_files import read_items  # noqa: PLC0415 - seldom needed
+
+    return read_items(name)
 
 
 def _send(client: Client, command: Command, options: Options) -> int:

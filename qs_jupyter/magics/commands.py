@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.api import table
+from qs_jupyter.client.item_files import read_items, write_items
 from qs_jupyter.errors import did_you_mean
 from qs_jupyter.magics import help_texts
 from qs_jupyter.magics.display import Badge, Note, View
@@ -17,7 +18,6 @@ from qs_jupyter.magics.failures import MagicFailure, NoAnswer, NoManager
 from qs_jupyter.magics.following import follow, latest_lines, monitor
 from qs_jupyter.magics.grammar import gathered
 from qs_jupyter.magics.launching import launch
-from qs_jupyter.magics.queue_files import read_items, write_items
 from qs_jupyter.magics.selection import chosen, past_items, queued_items
 from qs_jupyter.magics.session import listens
 from qs_jupyter.magics.targets import goal_of

@@ -11,6 +11,7 @@ from typing import Any
 from qs_jupyter.api import table
 from qs_jupyter.api.phrase_slots import PhraseError, Speaker, parse_map
 from qs_jupyter.client import replies
+from qs_jupyter.client.item_files import read_items
 from qs_jupyter.magics import asking, waiting
 from qs_jupyter.magics.bars import Bar
 from qs_jupyter.magics.commands import ACTS
@@ -63,7 +64,10 @@ class Performer:
             raise PhraseError("a command is missing; %qserver help lists all")
         if words[0] == "launch":
             return ACTS["launch"](self, {"options": words[1:]})
-        speaker = Speaker(self.session.user, self.session.user_group, read_file=_read_file)
+        session = self.session
+        speaker = Speaker(
+            session.user, session.user_group, read_file=_read_file, read_items=read_items
+        )
         command = line_grammar().read(words, speaker)
         act = ACTS.get(command.method)
         if act is not None:

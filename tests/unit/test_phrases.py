@@ -44,6 +44,12 @@ ROWS = [
     ("queue add plan back PLAN", "queue_item_add", {"pos": "back", "item": COUNT, **WHO}),
     ("queue add plan before u1 PLAN", "queue_item_add", {"before_uid": "u1", "item": COUNT, **WHO}),
     ("queue add plan after u1 PLAN", "queue_item_add", {"after_uid": "u1", "item": COUNT, **WHO}),
+    ("queue add batch day.csv", "queue_item_add_batch", {"items": [{"name": "day.csv"}], **WHO}),
+    (
+        "queue add batch front day.csv",
+        "queue_item_add_batch",
+        {"pos": "front", "items": [{"name": "day.csv"}], **WHO},
+    ),
     ("queue add instruction queue-stop", "queue_item_add", {"item": STOP, **WHO}),
     ("queue add instruction -2 queue-stop", "queue_item_add", {"pos": -2, "item": STOP, **WHO}),
     (
@@ -160,7 +166,7 @@ def words_of(text: str) -> list[str]:
     return [{"PLAN": PLAN, "FUNC": FUNC}.get(word, word) for word in text.split()]
 
 
-SPEAKER = Speaker(read_file=FILES.__getitem__)
+SPEAKER = Speaker(read_file=FILES.__getitem__, read_items=lambda name: [{"name": name}])
 
 
 @pytest.mark.parametrize(("text", "method", "params"), ROWS, ids=[row[0] for row in ROWS])
