@@ -20,7 +20,17 @@ from qs_jupyter.api.phrases import Grammar, Phrase
 if TYPE_CHECKING:
     from qs_jupyter.api.table import Parameter
 
-SECTIONS = ("status", "running", "queue", "add", "history", "console", "tasks", "permissions")
+SECTIONS = (
+    "status",
+    "running",
+    "queue",
+    "form",
+    "history",
+    "console",
+    "tasks",
+    "lock",
+    "permissions",
+)
 
 # Stands in an item for the text that becomes one; see `qs_jupyter.magics.python_items`.
 TEXT = "text to evaluate"
@@ -113,11 +123,12 @@ OWN_SLOTS: dict[str, Slot] = {
         (Way((Free("N", r"\d+"), Word("lines")), lambda words, _: {"lines": int(words[0])}),),
     ),
     "wait_target": Slot(
-        "idle | queue | env | item UID | task UID",
+        "idle | queue | env | paused | item UID | task UID",
         (
             _said("idle", target="idle"),
             _said("queue", target="queue"),
             _said("env", target="env"),
+            _said("paused", target="paused"),
             _then("item", "UID", lambda uid: {"target": "item", "uid": uid}),
             _then("task", "TASK_UID", lambda uid: {"target": "task", "task_uid": uid}),
         ),

@@ -42,6 +42,7 @@ def goal_of(session: Session, params: Mapping[str, Any]) -> tuple[Goal, str]:
         "idle": idle,
         "queue": queue_done,
         "env": environment_open,
+        "paused": plan_paused,
     }
     return goals[target](), "status"
 
@@ -62,6 +63,18 @@ def idle() -> Goal:
         _state,
         lambda mirror: dict(mirror.status),
     )
+
+
+def plan_paused() -> Goal:
+    """Return the goal that the running plan is paused; one that ended instead is a failure."""
+
+    def is_reached(mirror: Mirror) -> bool:
+        state = mirror.status.get("manager_state")
+        if state == "idle":
+            raise MagicFailure("no plan is running that could be paused")
+        return state == "paused"
+
+    return Goal(is_reached, _state, lambda mirror: dict(mirror.status))
 
 
 def queue_done() -> Goal:

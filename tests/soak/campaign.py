@@ -51,7 +51,8 @@ class Campaign:
 
     @contextlib.contextmanager
     def present(self) -> Iterator[None]:
-        """Have the people there."""
+        """Have the people there, and a list of plans for them."""
+        self.manager.open()
         for person in self.people:
             person.start()
         try:
@@ -60,8 +61,10 @@ class Campaign:
             for person in self.people:
                 person.leave()
             done = sum((person.done for person in self.people), Counter())
-            history = Counter(self.story and [word.split(" ", 1)[1] for word in self.story])
-            print(f"\n{dict(sorted(done.items()))}\n{dict(history)}")
+            refusals = sum((person.refusals for person in self.people), Counter())
+            words = Counter(word.split()[1] for word in self.story)
+            began = self.site.began().total()
+            print(f"\n{dict(words)}, {began} runs\n{dict(sorted(done.items()))}\n{refusals.most_common(12)}")
 
     @contextlib.contextmanager
     def load(self) -> Iterator[None]:

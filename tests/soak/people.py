@@ -46,6 +46,7 @@ class Person(threading.Thread):
         self.chance = chance
         self.error: BaseException | None = None
         self.done: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
         self._address = address
         self._may_act = threading.Event()
         self._rests = threading.Event()
@@ -79,6 +80,8 @@ class Person(threading.Thread):
             self.done["no reply"] += 1
             return None
         accepted = reply.get("success", True)
+        if not accepted:
+            self.refusals[f"{method}: {reply['msg'][:90]}"] += 1
         self.done[f"{method} {'ok' if accepted else 'refused'}"] += 1
         return reply
 
@@ -117,11 +120,11 @@ class Editor(Person):
         """Do an edit."""
         acts: list[Callable[[], None]] = [self._update, self._update, self._remove, self._move]
         room = self._waiting < LONGEST_QUEUE
-        acts += [self._add] * 3 + [self._add_batch] if room else [self._remove] * 2
+        acts += [self._add] * 4 + [self._add_batch] if room else []
         self.chance.choice(acts)()
 
     def _item(self, tag: int, note: int) -> dict[str, Any]:
-        num, delay = self.chance.randint(1, 4), self.chance.choice([0.01, 0.05, 0.2])
+        num, delay = self.chance.randint(1, 3), self.chance.choice([0, 0.01, 0.05, 0.2])
         kwargs = {"tag": tag, "note": note, "num": num, "delay": delay}
         if tag % 12 == 0:
             kwargs["fail"] = True

@@ -35,12 +35,14 @@ def test_nothing_is_lost_doubled_or_stuck_when_manager_and_launcher_are_killed(
         campaign.finish()
 
 
-def kill_something(campaign: Campaign, chance: random.Random) -> None:
+def kill_something(
+    campaign: Campaign, chance: random.Random, *, with_launcher: bool = True
+) -> None:
     """Kill the manager, or now and then its launcher, and start that again."""
     manager = campaign.manager
     assert manager.launcher is not None
     children = psutil.Process(manager.launcher.pid).children()
-    if chance.random() < 0.25:
+    if with_launcher and chance.random() < 0.25:
         campaign.tell("kill launcher")
         manager.launcher.kill()
         manager.launcher.wait(10)

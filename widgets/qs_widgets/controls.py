@@ -93,6 +93,8 @@ def returned_uid(
 
 def lock_words(status: Status) -> str:
     """Return what is locked."""
+    if not status:
+        return ""
     lock = status.get("lock") or {}
     scopes = [scope for scope in ("environment", "queue") if lock.get(scope)]
     return "unlocked" if not scopes else " and ".join(scopes) + " locked"

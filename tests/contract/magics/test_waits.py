@@ -103,6 +103,19 @@ def test_a_failed_opening_fails_the_wait(notebook: Notebook, manager: ManagerThr
     assert "no such interpreter" in text
 
 
+def test_a_wait_for_a_pause_ends_with_the_pause(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    thread = when_waiting(lambda: manager.touch(manager.running.kernel.reach_pause))
+    assert notebook.good("%qserver wait paused")["running_item_uid"] == running
+    thread.join()
+    notebook.good("%qserver -q re resume")
+
+
+def test_a_wait_for_a_pause_of_nothing_fails(notebook: Notebook) -> None:
+    assert "no plan is running" in notebook.bad("%qserver wait paused")
+
+
 def test_a_wait_for_a_task_shows_its_result(notebook: Notebook, manager: ManagerThread) -> None:
     task = notebook.good("%qserver function execute function_sleep(1)")["task_uid"]
     kernel = manager.running.kernel

@@ -37,13 +37,18 @@ export default part("console", (root, store, line) => {
   });
   const save = button("Save", () => saveText("console.txt", store.rows.map((row) => row[1]).join("\n")));
   const clear = button("Clear", () => store.call("clear"));
-  const jump = button("↓ Newest", () => {
-    follows = true;
-    toEnd();
-    jump.hidden = true;
-  }, { class: "qsj-button qsj-jump", hidden: true });
+  const jump = button(
+    "↓ Newest",
+    () => {
+      follows = true;
+      toEnd();
+      jump.hidden = true;
+    },
+    { class: "qsj-button qsj-jump", hidden: true },
+  );
 
-  const draw = (row) => element("div", { class: `qsj-line ${row[2] ? `qsj-line-${row[2]}` : ""}` }, row[1] || " ");
+  const draw = (row) =>
+    element("div", { class: `qsj-line ${row[2] ? `qsj-line-${row[2]}` : ""}` }, row[1] || " ");
   const rebuild = (rows) => {
     blocks = [];
     for (let at = 0; at < rows.length; at += BLOCK) blocks.push(newBlock(rows.slice(at, at + BLOCK)));

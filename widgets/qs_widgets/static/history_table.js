@@ -103,7 +103,10 @@ export default part("history", (root, store, line) => {
     };
     const rows = words.length || failed.box.checked ? store.rows.filter(fits) : store.rows;
     grid.show(rows, store.rows.length ? "No item fits the filter" : "No plan has finished yet");
-    setText(count, rows.length === store.rows.length ? `${rows.length}` : `${rows.length} of ${store.rows.length}`);
+    setText(
+      count,
+      rows.length === store.rows.length ? `${rows.length}` : `${rows.length} of ${store.rows.length}`,
+    );
   };
   filter.addEventListener("input", show);
   failed.box.addEventListener("change", show);

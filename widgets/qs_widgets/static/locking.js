@@ -2,7 +2,11 @@
 
 export default part("lock", (root, store, line) => {
   const now = element("div", { class: "qsj-lock-now", role: "status" });
-  const note = element("input", { type: "text", class: "qsj-input qsj-wide-input", placeholder: "Why, and until when" });
+  const note = element("input", {
+    type: "text",
+    class: "qsj-input qsj-wide-input",
+    placeholder: "Why, and until when",
+  });
   const key = element("input", {
     type: "password",
     class: "qsj-input",
@@ -48,7 +52,13 @@ export default part("lock", (root, store, line) => {
     element(
       "div",
       { class: "qsj-form-body" },
-      element("div", { class: "qsj-running-line" }, element("span", { class: "qsj-caption" }, "What"), environment.made, queue.made),
+      element(
+        "div",
+        { class: "qsj-running-line" },
+        element("span", { class: "qsj-caption" }, "What"),
+        environment.made,
+        queue.made,
+      ),
       labelled("Note", note),
       labelled("Key", key),
       element("div", { class: "qsj-actions" }, lock, unlock, check, forget),
@@ -62,7 +72,9 @@ export default part("lock", (root, store, line) => {
   return () => {
     const is = store.fields;
     const scopes = ["environment", "queue"].filter((name) => is[name]);
-    const who = [is.user && `by ${is.user}`, is.time_str, is.note && `“${is.note}”`].filter(Boolean).join(", ");
+    const who = [is.user && `by ${is.user}`, is.time_str, is.note && `“${is.note}”`]
+      .filter(Boolean)
+      .join(", ");
     setText(
       now,
       scopes.length

@@ -23,7 +23,15 @@ export default part("permissions", (root, store, line) => {
       element("div", { class: "qsj-mono qsj-names-list" }, list.join(", ") || "none"),
     );
   const change = (sign, title, list) =>
-    list.length ? [element("div", { class: `qsj-change-${sign === "+" ? "gain" : "loss"}` }, `${sign} ${title}: ${list.join(", ")}`)] : [];
+    list.length
+      ? [
+          element(
+            "div",
+            { class: `qsj-change-${sign === "+" ? "gain" : "loss"}` },
+            `${sign} ${title}: ${list.join(", ")}`,
+          ),
+        ]
+      : [];
   const block = (group) =>
     element(
       "div",
@@ -52,7 +60,10 @@ export default part("permissions", (root, store, line) => {
       ...groups.map(block),
       ...warnings.map((each) => element("div", { class: "qsj-busy" }, `⚠ ${each}`)),
       ...(difference
-        ? [element("strong", {}, "Difference"), element("pre", { class: "qsj-mono qsj-trace", tabIndex: 0 }, difference)]
+        ? [
+            element("strong", {}, "Difference"),
+            element("pre", { class: "qsj-mono qsj-trace", tabIndex: 0 }, difference),
+          ]
         : []),
     );
     showButtons();
@@ -94,7 +105,12 @@ export default part("permissions", (root, store, line) => {
       save,
     ),
     line,
-    element("div", { class: "qsj-permissions-body" }, text, element("div", { class: "qsj-permissions-side" }, problem, preview)),
+    element(
+      "div",
+      { class: "qsj-permissions-body" },
+      text,
+      element("div", { class: "qsj-permissions-side" }, problem, preview),
+    ),
   );
   return () => {
     const now = store.fields.text || "";

@@ -10,11 +10,19 @@ export default part("form", (root, store, line) => {
   let timer = null;
   let listed = null;
 
-  const picker = suggesting([], { placeholder: "Choose a plan", class: "qsj-input qsj-long", "aria-label": "Plan" });
+  const picker = suggesting([], {
+    placeholder: "Choose a plan",
+    class: "qsj-input qsj-long",
+    "aria-label": "Plan",
+  });
   const heading = element("strong", {}, "Add plan");
   const description = element("div", { class: "qsj-description" });
   const fields = element("div", { class: "qsj-fields" });
-  const more = element("details", { class: "qsj-more", hidden: true }, element("summary", {}, "More parameters"));
+  const more = element(
+    "details",
+    { class: "qsj-more", hidden: true },
+    element("summary", {}, "More parameters"),
+  );
   const moreFields = element("div", { class: "qsj-fields" });
   more.append(moreFields);
   const meta = rowsInput([{ title: "name" }, { title: "value" }], () => schedule(), "Metadata for every run");
@@ -25,7 +33,11 @@ export default part("form", (root, store, line) => {
     element("summary", {}, "Metadata for every run of this and the next plans"),
     meta.made,
   );
-  const preview = element("code", { class: "qsj-preview qsj-mono", "aria-live": "polite", "aria-label": "As Python" });
+  const preview = element("code", {
+    class: "qsj-preview qsj-mono",
+    "aria-live": "polite",
+    "aria-label": "As Python",
+  });
   const problem = element("div", { class: "qsj-problem", role: "status" });
 
   const typed = () => ({
@@ -116,8 +128,19 @@ export default part("form", (root, store, line) => {
     );
     const limits =
       field.min !== undefined || field.max !== undefined ? `${field.min ?? "−∞"} … ${field.max ?? "∞"}` : "";
-    const hint = element("div", { class: "qsj-hint", title: field.hint }, limits || field.hint.split("\n")[0]);
-    entry.made = element("div", { class: `qsj-field qsj-field-${field.kind}` }, caption, entry.input.made, hint, error);
+    const hint = element(
+      "div",
+      { class: "qsj-hint", title: field.hint },
+      limits || field.hint.split("\n")[0],
+    );
+    entry.made = element(
+      "div",
+      { class: `qsj-field qsj-field-${field.kind}` },
+      caption,
+      entry.input.made,
+      hint,
+      error,
+    );
     inputs.set(field.name, entry);
     (field.more ? moreFields : fields).append(entry.made);
   };

@@ -58,7 +58,14 @@ export default part("queue", (root, store, line) => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const rows = all();
     const seen = words.length ? rows.filter((row) => matches(row, words)) : rows;
-    grid.show(seen, rows.length ? "No item fits the filter" : "The queue is empty: add a plan, or paste lines such as count([det1], num=3)");
+    grid.show(
+      seen,
+      rows.length
+        ? "No item fits the filter"
+        : store.fields.connected
+          ? "The queue is empty: add a plan, or paste lines such as count([det1], num=3)"
+          : "Nothing is known about the queue yet",
+    );
     const size = grid.selection.size;
     const shown = seen.length === rows.length ? `${rows.length}` : `${seen.length} of ${rows.length}`;
     setText(count, `${shown}${size > 1 ? ` · ${size} selected` : ""}`);
@@ -67,7 +74,11 @@ export default part("queue", (root, store, line) => {
   // Show the new order at once; the manager's next word confirms it, a refusal takes it back.
   const move = async (keys, before) => {
     if (!keys.length) return;
-    order = moved(all().map((row) => row[0]), keys, before);
+    order = moved(
+      all().map((row) => row[0]),
+      keys,
+      before,
+    );
     revision = store.rev;
     show();
     const place = before === null ? { pos_dest: "back" } : { before_uid: before };
@@ -86,7 +97,10 @@ export default part("queue", (root, store, line) => {
     if (direction === "bottom") return move(block, null);
     if (direction === "up") {
       const at = keys.indexOf(block[0]);
-      return move(block, keys[Math.max(0, at - 1)] === block[0] ? keys.find((key) => !set.has(key)) ?? null : keys[at - 1]);
+      return move(
+        block,
+        keys[Math.max(0, at - 1)] === block[0] ? (keys.find((key) => !set.has(key)) ?? null) : keys[at - 1],
+      );
     }
     const behind = keys.slice(keys.indexOf(block[block.length - 1]) + 1).filter((key) => !set.has(key));
     return move(block, behind[1] ?? null);
@@ -158,7 +172,16 @@ export default part("queue", (root, store, line) => {
       "control y": redo,
       "control shift z": redo,
       "/": () => filter.focus(),
-    }[[control && "control", event.altKey && "alt", event.shiftKey && "shift", event.key.length > 1 ? event.key : event.key.toLowerCase()].filter(Boolean).join(" ")];
+    }[
+      [
+        control && "control",
+        event.altKey && "alt",
+        event.shiftKey && "shift",
+        event.key.length > 1 ? event.key : event.key.toLowerCase(),
+      ]
+        .filter(Boolean)
+        .join(" ")
+    ];
     if (act) act();
     return Boolean(act);
   };
@@ -184,11 +207,13 @@ export default part("queue", (root, store, line) => {
       element("strong", {}, "Queue"),
       count,
       filter,
-      element("span", { class: "qsj-toolbox" },
-      element("span", { class: "qsj-tools" }, tools.Top, tools.Up, tools.Down, tools.Bottom),
-      element("span", { class: "qsj-tools" }, tools.Edit, tools.Duplicate, copyTool, tools.Delete),
-      element("span", { class: "qsj-tools" }, stop, runNow),
-      element("span", { class: "qsj-tools" }, undoTool, redoTool, clear),
+      element(
+        "span",
+        { class: "qsj-toolbox" },
+        element("span", { class: "qsj-tools" }, tools.Top, tools.Up, tools.Down, tools.Bottom),
+        element("span", { class: "qsj-tools" }, tools.Edit, tools.Duplicate, copyTool, tools.Delete),
+        element("span", { class: "qsj-tools" }, stop, runNow),
+        element("span", { class: "qsj-tools" }, undoTool, redoTool, clear),
       ),
     ),
     line,

@@ -11,10 +11,9 @@ const LINKS = {
 export default part("status", (root, store, line) => {
   const text = (name) => element("span", { class: `qsj-${name}` });
   const parts = Object.fromEntries(
-    ["link", "address", "state", "environment", "queued", "finished", "who", "lockword", "report", "age"].map((name) => [
-      name,
-      text(name),
-    ]),
+    ["link", "address", "state", "environment", "queued", "finished", "who", "lockword", "report", "age"].map(
+      (name) => [name, text(name)],
+    ),
   );
   parts.state.setAttribute("role", "status");
   const fact = (caption, value) =>
@@ -101,12 +100,18 @@ export default part("status", (root, store, line) => {
     setText(parts.queued, is.queued ?? "–");
     setText(parts.finished, is.finished ?? "–");
     setText(parts.who, is.who);
-    setText(parts.lockword, is.lock === "unlocked" ? "unlocked" : `■ ${is.lock}`);
-    parts.lockword.classList.toggle("qsj-locked", is.lock !== "unlocked");
+    const locked = is.lock.endsWith(" locked");
+    setText(parts.lockword, locked ? `■ ${is.lock}` : is.lock);
+    parts.lockword.classList.toggle("qsj-locked", locked);
     setText(parts.report, is.report ? `⚠ The environment could not be opened: ${is.report}` : "");
     parts.report.hidden = !is.report;
     const hint = is.queued === null ? "No manager answers: start one with start-re-manager" : "";
-    setText(parts.age, is.lost_at ? `⚠ Since ${clockTime(is.lost_at)} the manager does not answer: what you see may be out of date` : hint);
+    setText(
+      parts.age,
+      is.lost_at
+        ? `⚠ Since ${clockTime(is.lost_at)} the manager does not answer: what you see may be out of date`
+        : hint,
+    );
     parts.age.hidden = is.link === "connected" || !parts.age.textContent;
     open.disabled = !can.open;
     close.disabled = !can.close;

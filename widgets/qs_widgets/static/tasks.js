@@ -8,9 +8,13 @@ const TASK_COLUMNS = [
 
 export default part("tasks", (root, store, line) => {
   let detailed = null;
-  const known = suggesting([], { placeholder: "function_sleep(5)", class: "qsj-input qsj-wide-input qsj-mono" });
+  const known = suggesting([], {
+    placeholder: "function_sleep(5)",
+    class: "qsj-input qsj-wide-input qsj-mono",
+  });
   const functionBack = checkbox("in the background");
-  const call = () => store.call("function", { call: known.input.value, background: functionBack.box.checked });
+  const call = () =>
+    store.call("function", { call: known.input.value, background: functionBack.box.checked });
   const run = button("Call", call, { class: "qsj-button qsj-main" });
   known.input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !run.disabled) waitFor(run, call());
@@ -93,7 +97,10 @@ export default part("tasks", (root, store, line) => {
     element(
       "div",
       { class: "qsj-form-body" },
-      labelled("Function", element("div", { class: "qsj-running-line" }, known.input, known.list, run, functionBack.made)),
+      labelled(
+        "Function",
+        element("div", { class: "qsj-running-line" }, known.input, known.list, run, functionBack.made),
+      ),
       labelled("Script", script),
       element("div", { class: "qsj-actions" }, upload, open, file, scriptBack.made, lists.made, engine.made),
     ),
@@ -117,7 +124,9 @@ export default part("tasks", (root, store, line) => {
       const is = store.fields;
       if (is.functions !== functions) {
         functions = is.functions;
-        known.list.replaceChildren(...(functions || []).map((each) => element("option", { value: `${each}()` })));
+        known.list.replaceChildren(
+          ...(functions || []).map((each) => element("option", { value: `${each}()` })),
+        );
       }
       const ready = is.connected && is.is_open;
       run.disabled = !ready || (!is.is_idle && !functionBack.box.checked);

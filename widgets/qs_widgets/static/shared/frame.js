@@ -32,11 +32,13 @@ function part(name, build) {
   };
 }
 
-// JupyterLab acts on keys that reach the page: "d d" would delete the cell.
+// JupyterLab acts on keys that reach the page: "d d" would delete the cell. Only saving passes.
 function keepKeys(root) {
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const kind of ["keydown", "keypress", "keyup"]) {
-    root.addEventListener(kind, (event) => event.stopPropagation());
+    root.addEventListener(kind, (event) => {
+      const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
+      if (!saves) event.stopPropagation();
+    });
   }
 }
 
@@ -49,7 +51,13 @@ function messageLine(store) {
     "×",
   );
   close.addEventListener("click", () => store.tell(null));
-  const made = element("div", { class: "qsj-message", role: "status", "aria-live": "polite" }, sign, text, close);
+  const made = element(
+    "div",
+    { class: "qsj-message", role: "status", "aria-live": "polite" },
+    sign,
+    text,
+    close,
+  );
   const signs = { done: "✓", refused: "⚠", busy: "⏳" };
   return {
     made,

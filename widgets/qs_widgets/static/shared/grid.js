@@ -40,7 +40,9 @@ function newGrid(label, columns, hooks = {}) {
 
   const newRow = () => {
     const row = element("div", { class: "qsj-row", role: "row" });
-    columns.forEach((column) => row.append(element("div", { class: `qsj-cell ${column.class}`, role: "gridcell" })));
+    columns.forEach((column) =>
+      row.append(element("div", { class: `qsj-cell ${column.class}`, role: "gridcell" })),
+    );
     if (hooks.move) row.draggable = true;
     return row;
   };

@@ -87,7 +87,11 @@ function namesInput(field, changed) {
   };
   const chip = (name) => {
     const known = field.options.includes(name);
-    const off = element("button", { type: "button", class: "qsj-button qsj-plain", "aria-label": `Remove ${name}` }, "×");
+    const off = element(
+      "button",
+      { type: "button", class: "qsj-button qsj-plain", "aria-label": `Remove ${name}` },
+      "×",
+    );
     off.addEventListener("click", () => {
       set(names.filter((each) => each !== name));
       changed();

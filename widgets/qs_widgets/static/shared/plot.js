@@ -60,33 +60,96 @@ function newPlot() {
     let [bottom, top] = extent(columns.flatMap((column) => rows.map((row) => row[column])));
     const room = (top - bottom) * 0.06;
     [bottom, top] = [bottom - room, top + room];
-    const across = (value) => MARGIN.left + ((value - left) / (right - left)) * (width - MARGIN.left - MARGIN.right);
-    const up = (value) => height - MARGIN.bottom - ((value - bottom) / (top - bottom)) * (height - MARGIN.top - MARGIN.bottom);
+    const across = (value) =>
+      MARGIN.left + ((value - left) / (right - left)) * (width - MARGIN.left - MARGIN.right);
+    const up = (value) =>
+      height - MARGIN.bottom - ((value - bottom) / (top - bottom)) * (height - MARGIN.top - MARGIN.bottom);
     const parts = [];
     for (const at of ticks(bottom, top)) {
-      parts.push(shape("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: up(at), y2: up(at), class: "qsj-gridline" }));
+      parts.push(
+        shape("line", {
+          x1: MARGIN.left,
+          x2: width - MARGIN.right,
+          y1: up(at),
+          y2: up(at),
+          class: "qsj-gridline",
+        }),
+      );
       parts.push(shape("text", { x: MARGIN.left - 5, y: up(at) + 4, "text-anchor": "end" }, tickText(at)));
     }
     for (const at of ticks(left, right)) {
-      parts.push(shape("line", { x1: across(at), x2: across(at), y1: height - MARGIN.bottom, y2: height - MARGIN.bottom + 4, class: "qsj-tick" }));
-      parts.push(shape("text", { x: across(at), y: height - MARGIN.bottom + 15, "text-anchor": "middle" }, tickText(at)));
+      parts.push(
+        shape("line", {
+          x1: across(at),
+          x2: across(at),
+          y1: height - MARGIN.bottom,
+          y2: height - MARGIN.bottom + 4,
+          class: "qsj-tick",
+        }),
+      );
+      parts.push(
+        shape(
+          "text",
+          { x: across(at), y: height - MARGIN.bottom + 15, "text-anchor": "middle" },
+          tickText(at),
+        ),
+      );
     }
-    parts.push(shape("rect", { x: MARGIN.left, y: MARGIN.top, width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom, class: "qsj-plot-box" }));
+    parts.push(
+      shape("rect", {
+        x: MARGIN.left,
+        y: MARGIN.top,
+        width: width - MARGIN.left - MARGIN.right,
+        height: height - MARGIN.top - MARGIN.bottom,
+        class: "qsj-plot-box",
+      }),
+    );
     const label = axis === "time" ? "time [s]" : axis === "point" ? "point" : axis;
-    parts.push(shape("text", { x: (MARGIN.left + width - MARGIN.right) / 2, y: height - 4, "text-anchor": "middle", class: "qsj-axis" }, label));
+    parts.push(
+      shape(
+        "text",
+        {
+          x: (MARGIN.left + width - MARGIN.right) / 2,
+          y: height - 4,
+          "text-anchor": "middle",
+          class: "qsj-axis",
+        },
+        label,
+      ),
+    );
     shown.forEach((name, at) => {
       const column = columns[at];
       const number = signals.indexOf(name) % DASHES.length;
-      const points = rows.filter((row) => row[1] !== null && row[column] !== null).map((row) => [across(row[1]), up(row[column])]);
+      const points = rows
+        .filter((row) => row[1] !== null && row[column] !== null)
+        .map((row) => [across(row[1]), up(row[column])]);
       const place = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
-      parts.push(shape("polyline", { points: place, class: `qsj-curve qsj-curve-${number}`, "stroke-dasharray": DASHES[number] }));
+      parts.push(
+        shape("polyline", {
+          points: place,
+          class: `qsj-curve qsj-curve-${number}`,
+          "stroke-dasharray": DASHES[number],
+        }),
+      );
       const marked = points.length <= 60 ? points : points.slice(-1);
-      marked.forEach(([x, y]) => parts.push(shape("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 2.2, class: `qsj-point qsj-curve-${number}` })));
+      marked.forEach(([x, y]) =>
+        parts.push(
+          shape("circle", {
+            cx: x.toFixed(1),
+            cy: y.toFixed(1),
+            r: 2.2,
+            class: `qsj-point qsj-curve-${number}`,
+          }),
+        ),
+      );
     });
     svg.replaceChildren(...parts);
     const latest = rows[rows.length - 1];
     const values = signals.map((name, at) => `${name} ${latest?.[at + 2] ?? "–"}`).join(", ");
-    svg.setAttribute("aria-label", `${signals.join(", ")} against ${label}, ${rows.length} points, latest ${values}`);
+    svg.setAttribute(
+      "aria-label",
+      `${signals.join(", ")} against ${label}, ${rows.length} points, latest ${values}`,
+    );
     showLegend(signals, units || {}, latest);
   };
 
@@ -97,14 +160,36 @@ function newPlot() {
     }
     signals.forEach((name, at) => {
       const value = latest ? latest[at + 2] : null;
-      setText(legend.children[at].lastChild, `${name} ${value === null || value === undefined ? "" : value}${units[name] ? ` ${units[name]}` : ""}`);
+      setText(
+        legend.children[at].lastChild,
+        `${name} ${value === null || value === undefined ? "" : value}${units[name] ? ` ${units[name]}` : ""}`,
+      );
     });
   };
 
   const entry = (name, number) => {
     const line = shape("svg", { width: 22, height: 8, "aria-hidden": "true" });
-    line.append(shape("line", { x1: 0, x2: 22, y1: 4, y2: 4, class: `qsj-curve qsj-curve-${number}`, "stroke-dasharray": DASHES[number] }));
-    const toggle = element("button", { type: "button", class: "qsj-button qsj-plain", title: "Show or hide", "aria-pressed": String(!hidden.has(name)) }, line, element("span", {}, name));
+    line.append(
+      shape("line", {
+        x1: 0,
+        x2: 22,
+        y1: 4,
+        y2: 4,
+        class: `qsj-curve qsj-curve-${number}`,
+        "stroke-dasharray": DASHES[number],
+      }),
+    );
+    const toggle = element(
+      "button",
+      {
+        type: "button",
+        class: "qsj-button qsj-plain",
+        title: "Show or hide",
+        "aria-pressed": String(!hidden.has(name)),
+      },
+      line,
+      element("span", {}, name),
+    );
     toggle.addEventListener("click", () => {
       if (!hidden.delete(name)) hidden.add(name);
       setAttribute(toggle, "aria-pressed", String(!hidden.has(name)));

@@ -6,8 +6,7 @@
 
 const SLOW_MS = 300;
 const NOTE_MS = 5000;
-const BUSY =
-  "The notebook kernel is busy: this acts when its cell ends. From a terminal: qserver re abort";
+const BUSY = "The notebook kernel is busy: this acts when its cell ends. From a terminal: qserver re abort";
 
 function newStore() {
   const listeners = new Set();
