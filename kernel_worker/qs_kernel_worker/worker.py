@@ -168,6 +168,8 @@ def _failed_opening(error: BaseException) -> Opened:
 
 
 def _script_root(config: WorkerConfig) -> str | None:
-    if config.startup_dir is not None:
-        return config.startup_dir
-    return None if config.script is None else str(Path(config.script).parent)
+    # In IPython mode a startup script comes with the folder of a profile as well; scripts of
+    # users belong to the code that was asked for by name.
+    if config.script is not None:
+        return str(Path(config.script).parent)
+    return config.startup_dir

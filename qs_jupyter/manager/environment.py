@@ -67,7 +67,11 @@ class EnvironmentLife:
 
     async def _end(self, *, forced: bool) -> None:
         driver = self._manager.driver
-        await (driver.kill() if forced else driver.shutdown())
+        try:
+            await (driver.kill() if forced else driver.shutdown())
+        except Exception:
+            # The rim of the task: without an end, the environment would close for ever.
+            logger.exception("Internal error while the worker was being ended")
         self._manager.lists.generation = None
         asked = self._manager.model.phase in (Phase.CLOSING, Phase.DESTROYING)
         logger.info("RE environment is closed")

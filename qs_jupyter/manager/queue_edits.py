@@ -95,7 +95,6 @@ class QueueEdits:
     ) -> Reply:
         """Add a block of items, or none of them."""
         manager = self._manager
-        where = positions.parse_place(*place)
         items: list[Item] = []
         results: list[dict[str, Any]] = []
         for number, raw in enumerate(raws, start=1):
@@ -108,8 +107,10 @@ class QueueEdits:
                 await asyncio.sleep(0)
         self._check_batch(raws, results)
         try:
+            where = positions.parse_place(*place)
             change = manager.queue.insert(items, where, self._running_uid)
         except Refusal as refusal:
+            # A place that can not be is told for each item, like an item that can not be.
             text = f"Failed to add item to queue: {refusal}"
             self._check_batch(raws, [{"success": False, "msg": text} for _ in raws])
             raise

@@ -25,7 +25,7 @@ def check_start(model: Model) -> None:
     if environment.re_state is None:
         raise WrongState("Run Engine is not found in the RE Worker environment.")
     if model.phase is not Phase.IDLE:
-        raise WrongState(f"RE Manager is busy. Current state: '{model.phase.value}'")
+        raise WrongState("RE Manager is busy.")
     if environment.main_thread.is_foreign:
         raise WrongState(BUSY_KERNEL + holder(model))
     if environment.re_state == "panicked":

@@ -136,12 +136,18 @@ class NotebookPage:
         page.set_default_timeout(LIMIT_MS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._note)
+        # On a busy machine JupyterLab asks now and then about a kernel that is slow to start.
+        page.add_locator_handler(page.locator(".jp-Dialog"), self._accept)
 
     def _note(self, request: Any) -> None:
         scheme, _, rest = request.url.partition("://")
         host = rest.partition("/")[0].partition(":")[0]
         if scheme in ("http", "https", "ws", "wss") and host not in _LOCAL:
             self.foreign.append(request.url)
+
+    def _accept(self, dialog: Any) -> None:
+        print("JupyterLab asks:", dialog.inner_text())
+        dialog.locator(".jp-mod-accept").first.click()
 
     def open(self, name: str) -> None:
         """Open a notebook and wait for its kernel."""
