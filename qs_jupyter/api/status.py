@@ -19,7 +19,12 @@ def ping(manager: Manager) -> Mapping[str, Any]:
 
 @method(ignores_unknown=True, phrases=("status",))
 def status(manager: Manager) -> Mapping[str, Any]:
-    """Return the status of manager, environment and queue."""
+    """Return the status of manager, environment and queue.
+
+    ``worker_responsive`` is false while the worker is alive but does not answer: its Python is
+    blocked, or the process was stopped. ``store_available`` is false while nothing can be
+    stored. ``environment_report`` tells what became of the latest opening.
+    """
     return manager.status_board.status()
 
 

@@ -50,7 +50,8 @@ from qs_kernel_worker.messages import (
 logger = logging.getLogger(__name__)
 
 START_LIMIT_S = 60.0
-GREETING_LIMIT_S = 10.0
+# Who finds a worker tries again, so this is no longer than an operator would wait for news.
+GREETING_LIMIT_S = 4.0
 REQUEST_LIMIT_S = 2.0
 END_LIMITS_S = (3.0, 2.0, 5.0)  # after asking, after SIGTERM, after SIGKILL
 

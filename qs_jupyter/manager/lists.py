@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from qs_jupyter.errors import BadRequest, QueueServerError
 from qs_jupyter.lists_file import read_lists, write_lists
 from qs_jupyter.model.catalogue import Catalogue
 from qs_jupyter.model.permissions import Permissions
+from qs_jupyter.model.plans import chosen_devices
 from qs_jupyter.profiles import is_sim_profile
 
 if TYPE_CHECKING:
@@ -82,8 +83,11 @@ class Lists:
         self.catalogue = old.with_lists(plans, devices)
         self.prepare()
         existing = [f"{kind}_existing_uid" for kind in changed]
-        # Allowed plans also list devices, so they follow both.
-        self._manager.renew(*existing, *ALLOWED)
+        allowed = {f"{kind}_allowed_uid" for kind in changed}
+        # Allowed plans list the devices that may be chosen, so they may follow these as well.
+        if _differ(old.devices, devices, chosen_devices(plans)):
+            allowed.add("plans_allowed_uid")
+        self._manager.renew(*existing, *sorted(allowed))
 
     def set_permissions(self, permissions: Permissions) -> None:
         """Use other permissions from now on."""
@@ -172,6 +176,12 @@ def _save_if_different(path: Path, plans: Names, devices: Names) -> None:
             logger.warning("The lists file '%s' cannot be read and is written anew", path)
     write_lists(path, plans, devices)
     logger.info("The lists of existing plans and devices were written to '%s'", path)
+
+
+def _differ(old: Names, new: Names, dotted: Collection[str]) -> bool:
+    """Tell whether one of the named devices, or what it is part of, differs."""
+    roots = {name.partition(".")[0] for name in dotted}
+    return any(old.get(root) != new.get(root) for root in roots)
 
 
 def _merge(known: Names, difference: Names) -> dict[str, Any]:

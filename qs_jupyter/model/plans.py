@@ -43,6 +43,17 @@ def restrict_description(
     return {**description, "parameters": restricted}
 
 
+def chosen_devices(plans: Mapping[str, Any]) -> frozenset[str]:
+    """Return the dotted names of all devices that the plans list as choices."""
+    return frozenset(
+        name
+        for description in plans.values()
+        for parameter in description.get("parameters") or ()
+        for names in ((parameter.get("annotation") or {}).get("devices") or {}).values()
+        for name in names
+    )
+
+
 def _parameter(
     parameter: Mapping[str, Any], has_device: IsAllowed, has_plan: IsAllowed
 ) -> Mapping[str, Any]:

@@ -216,6 +216,27 @@ def test_five_thousand_items_are_scrolled_and_filtered(
     assert "columnheader" in tree and "gridcell" in tree, tree
 
 
+def test_a_script_that_fails_tells_why_and_permissions_are_previewed(
+    manager: RunningManager, panel: NotebookPage
+) -> None:
+    tasks = panel.tab("Tasks")
+    tasks.get_by_label("Script", exact=True).fill("answer = 6 * 7\nanswer / 0")
+    panel.button("Run script").click()
+    row = tasks.locator(".qsj-body .qsj-row:not([hidden])").first
+    expect(row).to_contain_text("✗ failed")
+    row.click()
+    expect(tasks.locator(".qsj-details")).to_contain_text("division by zero")
+    panel.shot("tasks")
+    panel.page.locator(".qsj-tasks .qsj-message button").click()
+    permissions = panel.tab("Permissions")
+    text = permissions.get_by_label("Permissions as YAML")
+    text.fill(text.input_value().replace("- :.*", "- :^count$", 1))
+    expect(permissions.locator(".qsj-change-loss").first).to_contain_text("scan")
+    panel.shot("permissions")
+    panel.button("Revert").click()
+    expect(permissions.locator(".qsj-change-loss")).to_have_count(0)
+
+
 def test_a_lost_manager_is_shown_and_found_again(
     manager: RunningManager, panel: NotebookPage
 ) -> None:

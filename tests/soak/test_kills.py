@@ -43,7 +43,7 @@ def kill_something(
     assert manager.launcher is not None
     children = psutil.Process(manager.launcher.pid).children()
     if with_launcher and chance.random() < 0.25:
-        campaign.tell("kill launcher")
+        campaign.tell("launcher-killed")
         manager.launcher.kill()
         manager.launcher.wait(10)
         _, alive = psutil.wait_procs(children, timeout=10)

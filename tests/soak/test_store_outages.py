@@ -59,7 +59,7 @@ def outage(
     """Let Redis be dead or frozen for a tenth of a second to ten seconds."""
     seconds = 10 ** chance.uniform(-1, 1)
     is_frozen = chance.random() < 0.4
-    campaign.tell(f"{'freeze' if is_frozen else 'kill'} Redis for {seconds:.1f} s")
+    campaign.tell(f"Redis-{'frozen' if is_frozen else 'down'} for {seconds:.1f} s")
     if is_frozen:
         os.kill(server.pid, signal.SIGSTOP)
     else:

@@ -206,7 +206,6 @@ async def test_a_move_beside_an_item(
         ("queue_item_add", {"item": NEW, **WHO, "pos": 0, "before_uid": "A"}),
         ("queue_item_add", {"item": NEW, **WHO, "pos": 0, "after_uid": "A"}),
         ("queue_item_add", {"item": NEW, **WHO, "before_uid": "A", "after_uid": "B"}),
-        ("queue_item_add_batch", {"items": [NEW], **WHO, "pos": 0, "before_uid": "A"}),
         ("queue_item_get", {"pos": 0, "uid": "A"}),
         ("queue_item_remove", {"pos": 0, "uid": "A"}),
         ("queue_item_move", {"pos": 0, "uid": "A", "pos_dest": 1}),
@@ -220,6 +219,22 @@ async def test_contradicting_places_are_refused(
     uids = await seven(closed)
     known = {k: uids.get(v, v) if isinstance(v, str) else v for k, v in params.items()}
     assert "Ambiguous parameters" in await refused(closed, method, **known)
+    assert await order(closed) == LETTERS
+
+
+async def test_a_batch_at_contradicting_places_is_refused_item_by_item(
+    closed: RunningManager,
+) -> None:
+    uids = await seven(closed)
+    place = {"before_uid": uids["A"], "after_uid": uids["B"]}
+    reply = await closed.call("queue_item_add_batch", items=[NEW, plan(9)], **WHO, **place)
+    assert reply["msg"] == (
+        "Failed to add all items: validation of 2 out of 2 submitted items failed"
+    )
+    assert reply["qsize"] == 7
+    assert reply["items"] == [NEW, plan(9)]
+    for result in reply["results"]:
+        assert "Ambiguous parameters" in result["msg"]
     assert await order(closed) == LETTERS
 
 

@@ -336,7 +336,7 @@ async def test_starting_is_refused_with_the_reason(closed: RunningManager, metho
     assert await text() == f"{prefix}Run Engine is not found in the RE Worker environment."
     closed.kernel.set_run_engine("idle")
     await ok(closed, "queue_start")
-    assert (await text()).startswith(f"{prefix}RE Manager is busy.")
+    assert await text() == f"{prefix}RE Manager is busy."
     reply = await closed.call(method, **params)
     if params:
         assert (reply["qsize"], reply["item"]) == (None, plan())

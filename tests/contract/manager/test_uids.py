@@ -143,7 +143,7 @@ async def test_trimming_changes_the_uid_of_the_history_when_something_goes(
 
 async def test_an_opening_with_other_lists_changes_their_uids(closed: RunningManager) -> None:
     closed.kernel.plans = {"count": closed.kernel.plans["count"]}
-    async with changes(closed, "plans_existing_uid", *ALLOWED):
+    async with changes(closed, "plans_existing_uid", "plans_allowed_uid"):
         await closed.open()
     async with changes(closed):
         await ok(closed, "environment_close")
@@ -155,12 +155,32 @@ async def test_a_script_with_other_devices_changes_their_uids(opened: RunningMan
     kernel = opened.kernel
     await ok(opened, "script_upload", script="new_device = 1")
     devices = {**kernel.devices, "new_device": kernel.devices["det1"]}
-    async with changes(opened, "devices_existing_uid", *ALLOWED, "task_results_uid"):
+    async with changes(
+        opened, "devices_existing_uid", "devices_allowed_uid", "task_results_uid"
+    ):
         kernel.set_lists(kernel.plans, devices)
         kernel.end_task()
         await opened.idle()
     reply = await ok(opened, "devices_allowed", user_group="primary")
     assert "new_device" in reply["devices_allowed"]
+
+
+async def test_plans_follow_the_devices_that_they_offer_as_choices(opened: RunningManager) -> None:
+    kernel = opened.kernel
+    annotation = {"type": "Detectors", "devices": {"Detectors": ["late_device"]}}
+    parameter = {"name": "d", "kind": {"value": 1, "name": "X"}, "annotation": annotation}
+    choosy = {"name": "choosy", "parameters": [parameter]}
+    await ok(opened, "script_upload", script="1")
+    kernel.set_lists({**kernel.plans, "choosy": choosy}, kernel.devices)
+    kernel.end_task()
+    await opened.idle()
+
+    await ok(opened, "script_upload", script="1")
+    late = {**kernel.devices, "late_device": kernel.devices["det1"]}
+    async with changes(opened, "devices_existing_uid", *ALLOWED, "task_results_uid"):
+        kernel.set_lists(kernel.plans, late)
+        kernel.end_task()
+        await opened.idle()
 
 
 async def test_permissions_change_what_is_allowed(closed: RunningManager) -> None:
