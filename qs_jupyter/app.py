@@ -160,8 +160,19 @@ class Application:
             self.streams.close()
             if self._publisher is not None:
                 self._publisher.close()
-            logging.getLogger().removeHandler(self._log_handler)
+            self._stop_logging()
             self._context.term()
+
+    def abandon(self) -> None:
+        """Write the log lines so far; what is logged from now on goes to stderr.
+
+        For an end without `end`: the event loop stops before the streams write another line.
+        """
+        self.streams.close()
+        self._stop_logging()
+
+    def _stop_logging(self) -> None:
+        logging.getLogger().removeHandler(self._log_handler)
 
 
 def worker_name(settings: Settings) -> str:
@@ -176,6 +187,14 @@ def worker_name(settings: Settings) -> str:
 async def run_manager(settings: Settings, link: LauncherLink) -> int:
     """Run a manager until it is told to end; return the exit code."""
     application = Application(settings)
+    try:
+        return await _run_until_told(application, link)
+    except BaseException:
+        application.abandon()
+        raise
+
+
+async def _run_until_told(application: Application, link: LauncherLink) -> int:
     application.bind()
     await application.start(is_restart=link.is_restart)
     # What was made so far stays to the end: the collector need not look at it again and again.

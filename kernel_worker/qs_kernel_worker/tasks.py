@@ -36,6 +36,13 @@ def _told(error: BaseException) -> ErrorText:
     return replace(text, msg=f"Failed to execute stript: {text.msg}")
 
 
+def _check_result(value: Any) -> None:
+    # Raised and not only told, for clients look for the reason in the traceback as well.
+    problem = plain_data.json_problem(value)
+    if problem is not None:
+        raise TypeError(f"Task result can not be serialized as JSON: {problem}")
+
+
 class Tasks:
     """Runs functions and scripts with the user's namespace."""
 
@@ -51,19 +58,16 @@ class Tasks:
         """Run a function or a script; whatever it raises is told, never raised."""
         time_start = time.time()
         kind = "function" if isinstance(job, FunctionJob) else "script"
-        value, msg, traceback = None, "", ""
+        value, msg, traceback, is_good = None, "", "", True
         try:
             if isinstance(job, FunctionJob):
                 value = self._call(job)
             else:
                 self._execute(job)
-            problem = plain_data.json_problem(value)
-            if problem is not None:
-                msg = f"Task result can not be serialized as JSON: {problem}"
+            _check_result(value)
         except BaseException as error:  # noqa: BLE001 - SystemExit fails the task, not the worker
             text = _told(error)
-            msg, traceback, problem = text.msg, text.traceback, "raised"
-        is_good = problem is None
+            msg, traceback, is_good = text.msg, text.traceback, False
         return JobDone(
             uid=job.uid,
             kind=kind,

@@ -559,8 +559,10 @@ def test_an_interrupt_pauses_a_plan_only_when_that_is_meant(opened: RunningManag
 
 
 def test_an_interrupt_ends_a_task_only_when_that_is_meant(opened: RunningManager) -> None:
-    uid = opened.do("script_upload", script="import time; time.sleep(30)")["task_uid"]
+    script = "import time; print('the script has begun'); time.sleep(60)"
+    uid = opened.do("script_upload", script=script)["task_uid"]
     opened.until(lambda status: status[WORKER] == "executing_task" and status[CAPTURED])
+    opened.until_text("the script has begun")
     for params in ({}, {"interrupt_plan": True}):
         text = refusal(opened, "kernel_interrupt", **params)
         assert "Not allowed to interrupt running task" in text

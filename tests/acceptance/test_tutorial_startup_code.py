@@ -93,6 +93,31 @@ def test_startup_files_of_an_ipython_profile_are_found_by_its_name(
     assert "profile_plan" in manager.ask("plans_existing")["plans_existing"]
 
 
+@pytest.mark.parametrize("kernel", ["ON", "OFF"])
+def test_uploaded_scripts_import_what_lies_beside_the_startup_script(
+    make_manager: MakeManager, kernel: str
+) -> None:
+    manager = make_manager()
+    permissions = str(copy_of_profile(manager.home))
+    folder = manager.home.folder / "home" / "beamline_code"
+    folder.mkdir()
+    (folder / "start.py").write_text("def from_start():\n    yield from ()\n")
+    (folder / "beside.py").write_text("def from_beside():\n    yield from ()\n")
+    manager.start(
+        f"--startup-script={folder / 'start.py'}",
+        f"--existing-plans-devices={permissions}",
+        f"--user-group-permissions={permissions}",
+        f"--use-ipython-kernel={kernel}",
+    )
+    manager.do("environment_open")
+    manager.until(lambda status: status["worker_environment_exists"])
+    task = manager.do("script_upload", script="from beside import *")["task_uid"]
+    manager.until_idle()
+    result = manager.ask("task_result", task_uid=task)["result"]
+    assert (result["success"], result["msg"]) == (True, "")
+    assert {"from_start", "from_beside"} <= set(manager.ask("plans_existing")["plans_existing"])
+
+
 def test_a_startup_folder_that_does_not_exist_is_told_in_one_sentence(make_home: MakeHome) -> None:
     home = make_home()
     answer = home.run("start-re-manager", "--startup-dir", "/no/such/folder")

@@ -100,7 +100,7 @@ def one_death(manager: RunningManager, name: str, chance: random.Random) -> None
 def test_whatever_ends_or_blocks_a_worker_costs_one_plan_and_no_more(
     manager: RunningManager,
 ) -> None:
-    for number, chance in rounds(0.2, "deaths"):
+    for number, chance in rounds(0.15, "deaths"):
         names = list(CAUSES)
         chance.shuffle(names)
         for name in names:

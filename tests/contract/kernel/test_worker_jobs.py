@@ -188,6 +188,8 @@ async def test_a_value_that_is_no_json_fails_the_task(bench) -> None:
     done = await bench.function("gives_a_set")
     assert (done.outcome, done.return_value) == ("failed", None)
     assert "Object of type set is not JSON serializable" in done.msg
+    assert done.traceback.startswith("Traceback")
+    assert "Object of type set is not JSON serializable" in done.traceback
     assert (done.return_type, done.return_repr) == ("set", "{1}")
 
 
