@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test check bench soak clean
+.PHONY: help demo lab test check bench pictures soak clean
 
 help:
 	@echo "make demo   run a queue of simulated plans, from nothing to its history"
 	@echo "make lab    open the first notebook in JupyterLab, with a manager; Ctrl-C ends all"
 	@echo "make test   check and test everything"
 	@echo "make check  format, lint, types and import contracts only"
+	@echo "make pictures take the screenshots of the documentation anew"
 	@echo "make bench  measure speed and memory"
 	@echo "make soak   long campaigns: random operations, kills, outages"
 	@echo "make clean  remove what the other targets made"
@@ -48,6 +49,11 @@ $(VENV)-clients/stamp: tests/clients/requirements.txt $(VENV)/test.stamp
 
 test: check $(VENV)-clients/stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+pictures: $(VENV)/test.stamp
+	QS_SCREENSHOTS=build/pictures $(BIN)/python -m pytest tests/browser -q
+	cp build/pictures/history.png build/pictures/form.png docs/img/panel/
+	cp build/pictures/queue-5000-dark-narrow.png docs/img/panel/
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tests.benchmarks

@@ -173,7 +173,8 @@ TestName = Annotated[
     str,
     Kind("str", _instance(str, _INVALID), missing="Required parameter 'test_name' is missing"),
 ]
-LockKey = Annotated[Any, Kind("str", _anything, missing="Lock key is not specified", null=False)]
+_NO_KEY = "Lock key is not specified: Request contains no lock key"
+LockKey = Annotated[Any, Kind("str", _anything, missing=_NO_KEY, null=False)]
 LockUser = Annotated[Any, Kind("str", _anything, missing="User name is not specified", null=False)]
 LockNote = Annotated[
     str | None,

@@ -50,7 +50,7 @@ def re_runs(manager: Manager, option: Option = "active") -> Reply:
     return manager.runs.listed(option)
 
 
-@method(reply={"re_metadata": {}}, phrases=("re metadata",))
+@method(reply={"re_metadata": {}}, state_refused="", phrases=("re metadata",))
 async def re_metadata(manager: Manager) -> Reply:
     """Return the permitted part of ``RE.md``."""
     return await manager.runs.metadata()

@@ -78,8 +78,8 @@ def _submit_plan(manager: Manager, command: commands.SubmitPlan) -> None:
     shown = running_form(running.item, running.time_start, immediate=running.immediate)
     manager.running_item = shown
     manager.record(changes.PlanStarted(shown, running.attempt, queued))
-    manager.run_list.clear()
-    manager.renew("plan_queue_uid", "run_list_uid")
+    _clear_runs(manager)
+    manager.renew("plan_queue_uid")
     manager.after_commit(lambda: execution.submit_plan(manager, running))
 
 
@@ -104,7 +104,7 @@ def _archive(manager: Manager, command: commands.Archive) -> None:
         "traceback": ended.traceback,
     }
     manager.running_item = None
-    manager.run_list.clear()
+    _clear_runs(manager)
     entry = finished_entry(running.item, result)
     manager.history.append(entry)
     inserted = None
@@ -115,7 +115,7 @@ def _archive(manager: Manager, command: commands.Archive) -> None:
         place = FRONT if command.requeue == "front" else BACK
         inserted = manager.queue.insert([again], place)
     manager.record(changes.PlanFinished(entry, inserted))
-    manager.renew("plan_queue_uid", "plan_history_uid", "run_list_uid")
+    manager.renew("plan_queue_uid", "plan_history_uid")
     logger.info(
         "The plan '%s' has ended: %s%s",
         running.item.name,
@@ -140,6 +140,10 @@ def _submit_continue(manager: Manager, command: commands.SubmitContinue) -> None
 
 def _forget_tasks(manager: Manager, _command: commands.ForgetTasks) -> None:
     manager.tasks.forget_running()
+    _clear_runs(manager)
+
+
+def _clear_runs(manager: Manager) -> None:
     if manager.run_list:
         manager.run_list.clear()
         manager.renew("run_list_uid")

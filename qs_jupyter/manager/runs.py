@@ -100,7 +100,8 @@ class Runs:
         try:
             reply = await manager.driver.request(GetMetadata(), timeout_s=10)
         except KernelFailure as failure:
-            raise WrongState(str(failure)) from failure
+            # Clients know what the worker says by this prefix, and what follows without it.
+            raise WrongState(f"Error: {failure}") from failure
         paths = manager.settings.permitted_re_metadata_keys
         for value in reply.get("foreign", ()):
             if is_permitted(value["path"], paths):

@@ -158,6 +158,9 @@ class WorkerEvents:
         known = next((i for i, r in enumerate(manager.run_list) if r["uid"] == event.uid), None)
         if known is None:
             manager.run_list.append(entry)
+        elif event.is_open or manager.run_list[known] == entry:
+            # A run opens once. After a restart the worker tells again what its report said.
+            return
         else:
             manager.run_list[known] = entry
         manager.renew("run_list_uid")
