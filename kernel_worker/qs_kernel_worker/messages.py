@@ -270,7 +270,8 @@ class WorkerReport:
 
     ``phase`` is ``starting`` (startup code runs), ``failed`` or ``ready``. ``cell`` describes
     the cell of another client that holds the main thread (``{"session", "user", "since"}``),
-    or is None. ``re_state`` is None without a usable ``RE``.
+    or is None. ``re_state`` is None without a usable ``RE``. ``time_start`` is when the worker
+    was started: what was to be run before that was meant for another one.
     """
 
     epoch: str
@@ -288,6 +289,7 @@ class WorkerReport:
     background_tasks: list[str] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     lists_generation: int = 0
+    time_start: float = 0.0
 
 
 # ------------------------------------------------------------------------- events (numbered)

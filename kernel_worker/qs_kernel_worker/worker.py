@@ -129,6 +129,7 @@ class Worker:
             background_tasks=self.background.uids,
             runs=self.engine.runs,
             lists_generation=self.lists.generation,
+            time_start=self._time_start,
         )
 
     def opening_report(self) -> dict[str, Any]:

@@ -103,20 +103,26 @@ async def _find_again(manager: Manager) -> None:
 
 
 def _without_worker(manager: Manager) -> None:
+    if manager.running_item is None:
+        manager.handle(events.Initialized())
+    else:
+        _archive_as_unknown(manager)
+
+
+def _archive_as_unknown(manager: Manager) -> None:
+    """Nobody can tell what became of the plan, so it is not run again by itself."""
     item = manager.running_item
-    if item is not None:
-        # Nobody can tell what became of the plan, so it is not run again by itself.
-        time_start = (item.data.get("properties") or {}).get("time_start", manager.now())
-        running = Running(item, 0, "", time_start, _is_immediate(item.data))
-        manager.model = replace(manager.model, phase=Phase.EXECUTING, running=running)
-        ended = events.PlanEnded("unknown", msg=LOST, time=manager.now())
-        manager.handle(ended)
-        return
-    manager.handle(events.Initialized())
+    assert item is not None
+    running = replace(_running(manager, item, ""), item=item)
+    manager.model = replace(manager.model, phase=Phase.EXECUTING, running=running)
+    manager.handle(events.PlanEnded("unknown", msg=LOST, time=manager.now()))
 
 
 async def _with_worker(manager: Manager, report: WorkerReport) -> None:
     waiting = [numbered.event for numbered in manager.worker_events.waiting()]
+    if _is_for_another_worker(manager, report, waiting):
+        _archive_as_unknown(manager)
+        manager.model = replace(manager.model, phase=Phase.INITIALIZING)
     stage = {"ready": Stage.READY, "failed": Stage.FAILED}.get(report.phase, Stage.INITIALIZING)
     environment = Environment(
         stage=stage,
@@ -160,6 +166,19 @@ async def _get_lists(manager: Manager) -> None:
         await manager.lists.load_file(announce=False)
 
 
+def _is_for_another_worker(manager: Manager, report: WorkerReport, waiting: list[Any]) -> bool:
+    """Whether the plan was handed to an earlier worker, whose last words were not stored."""
+    item = manager.running_item
+    if item is None:
+        return False
+    knows = item.uid in (report.paused_item_uid, (report.job or {}).get("item_uid")) or any(
+        isinstance(event, JobDone) and event.item_uid == item.uid for event in waiting
+    )
+    if knows:
+        return False
+    return report.phase != "ready" or _time_start(manager, item) < report.time_start
+
+
 def _take_over_plan(manager: Manager, report: WorkerReport, waiting: list[Any]) -> None:
     item = manager.running_item
     if item is None:
@@ -177,10 +196,14 @@ def _take_over_plan(manager: Manager, report: WorkerReport, waiting: list[Any]) 
 
 
 def _running(manager: Manager, item: Item, job_uid: str) -> Running:
-    properties = item.data.get("properties") or {}
-    time_start = properties.get("time_start", manager.now())
     is_immediate = _is_immediate(item.data)
+    time_start = _time_start(manager, item)
     return Running(resting_form(item), manager.attempt, job_uid, time_start, is_immediate)
+
+
+def _time_start(manager: Manager, item: Item) -> float:
+    time_start: float = (item.data.get("properties") or {}).get("time_start", manager.now())
+    return time_start
 
 
 def _be_paused(manager: Manager, report: WorkerReport, waiting: list[Any]) -> None:

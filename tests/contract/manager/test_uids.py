@@ -155,9 +155,7 @@ async def test_a_script_with_other_devices_changes_their_uids(opened: RunningMan
     kernel = opened.kernel
     await ok(opened, "script_upload", script="new_device = 1")
     devices = {**kernel.devices, "new_device": kernel.devices["det1"]}
-    async with changes(
-        opened, "devices_existing_uid", "devices_allowed_uid", "task_results_uid"
-    ):
+    async with changes(opened, "devices_existing_uid", "devices_allowed_uid", "task_results_uid"):
         kernel.set_lists(kernel.plans, devices)
         kernel.end_task()
         await opened.idle()
