@@ -68,6 +68,7 @@ _BARE: dict[Any, str] = {
     **{cls: _dotted(cls) for cls in _SIMPLE | _CONTAINERS},
     # Without an argument some clients can not check it.
     collections.abc.Iterable: "collections.abc.Iterable[typing.Any]",
+    Hashable: "collections.abc.Hashable",
     Any: "typing.Any",
     type(None): "NoneType",
     ...: "...",

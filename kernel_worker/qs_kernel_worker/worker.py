@@ -51,6 +51,7 @@ class Worker:
         self.lease: str | None = None
         self.last_opened: Opened | None = None
         self._shell = shell
+        self._time_start = time.time()
         self._phase = "starting"
         self._startup_file: str | None = None
         self._tasks = Tasks(shell, self.engine, self.lists, _script_root(config))

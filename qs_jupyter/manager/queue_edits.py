@@ -95,6 +95,10 @@ class QueueEdits:
     ) -> Reply:
         """Add a block of items, or none of them."""
         manager = self._manager
+        try:
+            where = positions.parse_place(*place)
+        except positions.AmbiguousPlace as refusal:
+            raise self._misplaced(raws, refusal) from refusal
         items: list[Item] = []
         results: list[dict[str, Any]] = []
         for number, raw in enumerate(raws, start=1):
@@ -105,15 +109,12 @@ class QueueEdits:
                 results.append({"success": False, "msg": f"Failed to add a plan: {refusal}"})
             if number % _TURN == 0:
                 await asyncio.sleep(0)
-        self._check_batch(raws, results)
+        if not all(result["success"] for result in results):
+            raise self._refused(raws, results)
         try:
-            where = positions.parse_place(*place)
             change = manager.queue.insert(items, where, self._running_uid)
         except Refusal as refusal:
-            # A place that can not be is told for each item, like an item that can not be.
-            text = f"Failed to add item to queue: {refusal}"
-            self._check_batch(raws, [{"success": False, "msg": text} for _ in raws])
-            raise
+            raise self._misplaced(raws, refusal) from refusal
         reply = {
             "qsize": len(manager.queue),
             "items": EncodedList(tuple(item.text for item in items)),
@@ -122,16 +123,22 @@ class QueueEdits:
         step = Take(tuple(item.uid for item in items))
         return await self._commit(change, reply, step, f"added {len(items)} items")
 
-    def _check_batch(self, raws: list[Any], results: list[dict[str, Any]]) -> None:
+    def _misplaced(self, raws: list[Any], refusal: Refusal) -> Refusal:
+        # A batch tells item by item what is wrong, even when it is wrong for all of them.
+        if not raws:
+            return refusal
+        text = f"Failed to add item to queue: {refusal}"
+        return self._refused(raws, [{"success": False, "msg": text} for _ in raws])
+
+    def _refused(self, raws: list[Any], results: list[dict[str, Any]]) -> BatchRefused:
         failed = sum(not result["success"] for result in results)
-        if failed:
-            raise BatchRefused(
-                f"Failed to add all items: validation of {failed} out of {len(raws)} "
-                "submitted items failed",
-                qsize=len(self._manager.queue),
-                items=raws,
-                results=results,
-            )
+        return BatchRefused(
+            f"Failed to add all items: validation of {failed} out of {len(raws)} "
+            "submitted items failed",
+            qsize=len(self._manager.queue),
+            items=raws,
+            results=results,
+        )
 
     async def update(
         self, raw: Mapping[str, Any], user: str, user_group: str, *, replace: bool

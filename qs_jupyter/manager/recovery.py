@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.errors import KernelFailure
 from qs_jupyter.manager import execution
+from qs_jupyter.manager.worker_events import listed_run
 from qs_jupyter.model import events
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.preparation import resting_form
@@ -141,7 +142,7 @@ async def _with_worker(manager: Manager, report: WorkerReport) -> None:
             manager.handle(events.EnvironmentFailed("the startup code failed"))
         return
     await _get_lists(manager)
-    manager.run_list[:] = report.runs
+    manager.run_list[:] = [listed_run(run) for run in report.runs]
     for uid in report.background_tasks:
         manager.tasks.start(uid, time_start=manager.now(), run_in_background=True)
     job = report.job or {}

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.errors import KernelFailure, StoreFailure
@@ -26,6 +27,11 @@ logger = logging.getLogger(__name__)
 
 OUTSIDE = "The plan is completed outside RE Manager"
 TASK_NAMES = {"function": "Execute function", "script": "Load script"}
+
+
+def listed_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what clients are told of a run, out of what the worker tells."""
+    return {key: run.get(key) for key in ("uid", "scan_id", "is_open", "exit_status")}
 
 
 class WorkerEvents:
@@ -149,12 +155,7 @@ class WorkerEvents:
         running = manager.model.running
         if running is None or event.item_uid != running.item.uid:
             return
-        entry = {
-            "uid": event.uid,
-            "scan_id": event.scan_id,
-            "is_open": event.is_open,
-            "exit_status": event.exit_status,
-        }
+        entry = listed_run(asdict(event))
         known = next((i for i, r in enumerate(manager.run_list) if r["uid"] == event.uid), None)
         if known is None:
             manager.run_list.append(entry)
@@ -233,10 +234,7 @@ class WorkerEvents:
             outcome = "unknown" if outcome == "completed" else outcome
         elif outcome == "failed" and not text.startswith("Plan failed"):
             text = f"Plan failed: {text}"
-        runs = tuple(
-            {key: run.get(key) for key in ("uid", "scan_id", "is_open", "exit_status")}
-            for run in event.runs
-        )
+        runs = tuple(listed_run(run) for run in event.runs)
         manager.handle(
             events.PlanEnded(
                 outcome=outcome,

@@ -219,8 +219,6 @@ class LockRequest:
     ) -> LockRequest:
         """Check what a client sent."""
         key = _required_key(lock_key)
-        if user is None:
-            raise BadRequest("User name is not specified")
         if not isinstance(user, str) or not user:
             raise BadRequest(f"User name must be a non-empty string: user = {user!r}")
         for name, value in (("environment", environment), ("queue", queue)):
@@ -234,8 +232,6 @@ class LockRequest:
 
 
 def _required_key(lock_key: Any) -> str:
-    if lock_key is None:
-        raise BadRequest("Lock key is not specified: Request contains no lock key")
     if not isinstance(lock_key, str) or not lock_key:
         raise BadRequest("Lock key must be a non-empty string")
     return lock_key

@@ -89,10 +89,14 @@ def parse_source(pos: Any, uid: Any, *, wrong: Literal["value", "type"] = "type"
     return BACK if pos is None else _at("pos", pos, wrong)
 
 
+class AmbiguousPlace(BadRequest):
+    """More than one place is given."""
+
+
 def parse_place(pos: Any, before_uid: Any, after_uid: Any) -> Place:
     """Return where a new item goes; without parameters to the back."""
     if _given(pos, before_uid, after_uid) > 1:
-        raise BadRequest(
+        raise AmbiguousPlace(
             "Ambiguous parameters: only one of position, 'before_uid' and 'after_uid' may be "
             f"given (pos={pos!r}, before_uid={before_uid!r}, after_uid={after_uid!r})"
         )

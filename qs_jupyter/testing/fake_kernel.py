@@ -69,6 +69,7 @@ class FakeKernel:
         self._is_running = False
         self.started.clear()
         self._outbox = FakeOutbox()
+        self._time_start = time.time()
         self._phase = "starting"
         self._re_state: str | None = None
         self._deferred = False
@@ -295,6 +296,7 @@ class FakeKernel:
             background_tasks=list(self._background),
             runs=[] if plan is None else [asdict(run) for run in plan.runs.values()],
             lists_generation=self._generation,
+            time_start=self._time_start,
         )
 
     # ------------------------------------------------------------------------------- parts

@@ -64,9 +64,8 @@ class Campaign:
             refusals = sum((person.refusals for person in self.people), Counter())
             words = Counter(word.split()[1] for word in self.story)
             began = self.site.began().total()
-            print(
-                f"\n{dict(words)}, {began} runs\n{dict(sorted(done.items()))}\n{refusals.most_common(12)}"
-            )
+            print(f"\n{dict(words)}, {began} runs\n{dict(sorted(done.items()))}")
+            print(refusals.most_common(12))
 
     @contextlib.contextmanager
     def load(self) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from pathlib import Path
@@ -56,31 +55,48 @@ def until_blocked(manager: RunningManager) -> None:
     assert time.monotonic() - begun < 1.0
 
 
-def one_death(manager: RunningManager, name: str, chance: random.Random) -> None:
-    """Let the worker die in the course of a plan."""
+def one_death(manager: RunningManager, name: str, *, with_new_manager: bool) -> None:
+    """Let the worker die in the course of a plan, and go on with the next worker."""
     manager.open()
     manager.do("queue_clear")
     manager.do("history_clear")
     later = [{"item_type": "plan", "name": "tiny"} for _ in range(3)]
-    reply = manager.do("queue_item_add_batch", items=later, **WHO)
-    waiting = uids(reply["items"])
+    waiting = uids(manager.do("queue_item_add_batch", items=later, **WHO)["items"])
     uid = begin(manager, name, **({"num": 1000, "delay": 0.05} if name == "steps" else {}))
     if name == "steps":
         os.kill(manager.worker_pid, signal.SIGKILL)
+    elif name in ("spin", "stall"):
+        destroy_stuck_worker(manager, name, uid, with_new_manager=with_new_manager)
+    manager.until(lambda s: not s["worker_environment_exists"])
+    manager.until_idle()
+    check_failure(manager, name, uid, waiting)
+
+    manager.open()
+    assert manager.status()["worker_responsive"]
+    manager.do("queue_item_remove", pos="front")
+    manager.do("queue_start")
+    manager.until(lambda s: s["items_in_history"] == 4)
+    manager.until_idle()
+    assert uids(manager.history()[1:]) == waiting
+
+
+def destroy_stuck_worker(
+    manager: RunningManager, name: str, uid: str, *, with_new_manager: bool
+) -> None:
     if name == "stall":
         until_blocked(manager)
-    with_restart = chance.random() < 0.5
-    if with_restart and name in ("spin", "stall"):
+    if with_new_manager:
         kill_and_wait(manager.manager_pid)
         manager.first_answer()
         status = manager.until_ready()
         assert (status["manager_state"], status["running_item_uid"]) == ("executing_queue", uid)
         assert status["worker_responsive"] is (name == "spin")
-    if name in ("spin", "stall"):
-        assert manager.history() == []
-        manager.do("environment_destroy")
-    manager.until(lambda s: not s["worker_environment_exists"])
-    manager.until_idle()
+    assert manager.history() == []
+    manager.do("environment_destroy")
+
+
+def check_failure(manager: RunningManager, name: str, uid: str, waiting: list[str]) -> None:
+    """Look for the plan in history, with the cause, and for a copy before the other items."""
     (entry,) = manager.history()
     assert entry["item_uid"] == uid
     assert entry["result"]["exit_status"] == "failed"
@@ -88,13 +104,6 @@ def one_death(manager: RunningManager, name: str, chance: random.Random) -> None
     front, *rest = manager.queue()
     assert (front["name"], front["result"]["exit_status"]) == (name, "failed")
     assert uids(rest) == waiting
-    manager.open()
-    assert manager.status()["worker_responsive"]
-    manager.do("queue_item_remove", uid=front["item_uid"])
-    manager.do("queue_start")
-    manager.until(lambda s: s["items_in_history"] == 4)
-    manager.until_idle()
-    assert uids(manager.history()[1:]) == waiting
 
 
 def test_whatever_ends_or_blocks_a_worker_costs_one_plan_and_no_more(
@@ -105,7 +114,7 @@ def test_whatever_ends_or_blocks_a_worker_costs_one_plan_and_no_more(
         chance.shuffle(names)
         for name in names:
             print(number, name)
-            one_death(manager, name, chance)
+            one_death(manager, name, with_new_manager=chance.random() < 0.5)
 
 
 def test_a_worker_that_was_blocked_goes_on_as_if_nothing_had_been(

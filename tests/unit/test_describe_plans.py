@@ -84,6 +84,7 @@ Impostor.__name__ = "Movable"
         (protocols.Preparable, "__DEVICE__"),
         (protocols.HasHints, "__DEVICE__"),
         (collections.abc.Iterable, "collections.abc.Iterable[typing.Any]"),
+        (collections.abc.Hashable | None, "collections.abc.Hashable | None"),
         (Callable, "__CALLABLE__"),
         (Callable[[int], str], "__CALLABLE__"),
         (collections.abc.Callable[[int], str] | None, "__CALLABLE__ | None"),

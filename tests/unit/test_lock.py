@@ -67,7 +67,7 @@ def test_unlocking_what_is_not_locked_changes_nothing() -> None:
     lock = Lock("u0")
     assert lock.unlocked_by("any", uid="u1", emergency_key=None) is lock
     lock.check_info_key("any", emergency_key_is_set=False)
-    with pytest.raises(BadRequest, match="Request contains no lock key"):
+    with pytest.raises(BadRequest, match="Lock key must be a non-empty string"):
         lock.unlocked_by(None, uid="u1", emergency_key=None)
 
 
@@ -82,10 +82,10 @@ def test_clients_learn_everything_but_the_key() -> None:
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
-        ((None, "J", False, True, None), "Lock key is not specified"),
+        ((None, "J", False, True, None), "Lock key must be a non-empty string"),
         (("", "J", False, True, None), "Lock key must be a non-empty string"),
         ((7, "J", False, True, None), "Lock key must be a non-empty string"),
-        (("k", None, False, True, None), "User name is not specified"),
+        (("k", None, False, True, None), "User name must be a non-empty string"),
         (("k", "", False, True, None), "User name must be a non-empty string"),
         (("k", "J", False, False, None), "environment and/or queue must be selected"),
         (("k", "J", "yes", False, None), "Parameter 'environment' must be a boolean"),

@@ -144,6 +144,7 @@ async def test_lock_info_tells_everybody_who_locked_what(closed: RunningManager)
     ("params", "text"),
     [
         ({"lock_key": "key", "environment": True}, "User name is not specified"),
+        ({"lock_key": "key", "user": None, "queue": True}, "User name must be a non-empty string"),
         ({"lock_key": "key", "user": "", "queue": True}, "User name must be a non-empty string"),
         ({"lock_key": "key", "user": 5, "queue": True}, "User name must be a non-empty string"),
         ({"user": "Jane", "environment": True}, "Lock key is not specified"),
@@ -185,8 +186,9 @@ async def test_a_wrong_key_does_not_unlock(closed: RunningManager) -> None:
     assert reply["msg"].startswith("Error: Invalid lock key: ")
     assert reply["lock_info"] == locked["lock_info"]
     for params, text in (
-        ({}, "Lock key is not specified"),
+        ({}, "Lock key is not specified: Request contains no lock key"),
         ({"lock_key": ""}, "Lock key must be a non-empty string"),
+        ({"lock_key": None}, "Lock key must be a non-empty string"),
     ):
         reply = await closed.call("unlock", **params)
         assert text in reply["msg"]

@@ -63,6 +63,7 @@ async def test_a_running_plan_goes_on_and_is_archived(manager: Next, kernel: Fak
         await ok(first, "queue_stop")
         await ok(first, "lock", lock_key="key", user="Jane", queue=True)
         run = kernel.open_run()
+        runs = (await ok(first, "re_runs"))["run_list"]
         locked = first.status()["lock_info_uid"]
         await first.end(with_worker=False)
     async with manager() as second:
@@ -72,7 +73,7 @@ async def test_a_running_plan_goes_on_and_is_archived(manager: Next, kernel: Fak
         assert status["queue_stop_pending"] is True
         assert status["lock"] == {"environment": False, "queue": True}
         assert status["lock_info_uid"] == locked
-        assert [r["uid"] for r in (await ok(second, "re_runs"))["run_list"]] == [run]
+        assert (await ok(second, "re_runs"))["run_list"] == runs
         kernel.end_plan()
         await second.idle()
         (entry,) = await history(second)
@@ -167,6 +168,35 @@ async def test_a_plan_whose_worker_is_gone_is_unknown_and_not_run_again(
             "Plan exit status was lost due to restart of the RE Manager process"
         )
         assert await numbers(second) == [2]
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "opening"])
+async def test_a_plan_that_was_handed_to_an_earlier_worker_is_not_run_again_by_the_next(
+    manager: Next, kernel: FakeKernel, is_open: bool
+) -> None:
+    async with manager() as first:
+        await first.open()
+        (uid,) = await add(first, plan(1))
+        await ok(first, "queue_start")
+        await first.until(re_state="running")
+        await first.end(with_worker=False)
+    # Whatever the first worker told about the end of the plan has not reached the store.
+    await kernel.kill()
+    kernel.opens_by_itself = is_open
+    await kernel.start()
+    async with manager() as second:
+        status = second.status()
+        assert status["running_item_uid"] is None
+        assert status["manager_state"] == ("idle" if is_open else "creating_environment")
+        (entry,) = await history(second)
+        assert (entry["item_uid"], entry["result"]["exit_status"]) == (uid, "unknown")
+        if not is_open:
+            kernel.finish_opening()
+        await second.until(manager_state="idle", worker_environment_exists=True)
+        await add(second, plan(2))
+        await ok(second, "queue_start")
+        await second.until(re_state="running")
+        assert len(kernel.jobs) == 2
 
 
 @pytest.mark.parametrize("is_restart", [True, False])

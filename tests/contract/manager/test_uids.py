@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qs_jupyter.testing.running_manager import RunningManager
+from qs_kernel_worker.messages import RunChanged
 from tests.contract.manager.words import WHO, add, ok, plan, queue, refused
 
 UIDS = (
@@ -97,7 +98,7 @@ async def test_clearing_an_empty_queue_and_history_is_a_change(closed: RunningMa
 
 async def test_a_plan_changes_queue_runs_and_history(opened: RunningManager) -> None:
     await add(opened, plan())
-    async with changes(opened, *QUEUE, *RUNS):
+    async with changes(opened, *QUEUE):
         await ok(opened, "queue_start")
     assert opened.status()["items_in_queue"] == 0
     async with changes(opened, *RUNS):
@@ -109,12 +110,27 @@ async def test_a_plan_changes_queue_runs_and_history(opened: RunningManager) -> 
         await opened.idle()
 
 
+async def test_a_run_that_is_told_again_changes_nothing(opened: RunningManager) -> None:
+    (uid,) = await add(opened, plan())
+    await ok(opened, "queue_start")
+    kernel = opened.kernel
+    run = kernel.open_run()
+    (entry,) = (await ok(opened, "re_runs"))["run_list"]
+    kernel.close_run(run)
+    closed = (await ok(opened, "re_runs"))["run_list"]
+    assert [each["is_open"] for each in closed] == [False]
+    async with changes(opened):
+        for is_open, exit_status in ((True, None), (False, "success")):
+            kernel.tell(RunChanged(run, entry["scan_id"], is_open, exit_status, uid))
+    assert (await ok(opened, "re_runs"))["run_list"] == closed
+
+
 async def test_an_immediate_plan_changes_the_uid_of_the_queue_twice(
     opened: RunningManager,
 ) -> None:
-    async with changes(opened, *QUEUE, *RUNS):
+    async with changes(opened, *QUEUE):
         await ok(opened, "queue_item_execute", item=plan(), **WHO)
-    async with changes(opened, *QUEUE, *RUNS, *HISTORY):
+    async with changes(opened, *QUEUE, *HISTORY):
         opened.kernel.end_plan()
         await opened.idle()
 
