@@ -220,8 +220,11 @@ def test_every_acknowledged_edit_is_there_after_a_kill(make_manager: MakeManager
 
     killer = threading.Thread(target=kill)
     killer.start()
-    item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
-    params = {"item": item, "user": "a test", "user_group": "primary"}
+    params = {
+        "item": {"item_type": "plan", "name": "count", "args": [["det1"]]},
+        "user": "a test",
+        "user_group": "primary",
+    }
     with Client(manager.home.control, timeout_s=1) as client:
         try:
             for number in range(5000):
