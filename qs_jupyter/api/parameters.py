@@ -73,11 +73,9 @@ _INVALID = "Parameter '{name}' has incorrect type: {value!r} ({type})"
 Flag = Annotated[
     bool, Kind("bool", _instance(bool, "Parameter '{name}' must be boolean: {value!r}"))
 ]
-Text = Annotated[str, Kind("str", _instance(str, _INVALID))]
 UidText = Annotated[
     str | None, Kind("str", _instance(str, "Parameter '{name}' must be a string: {value!r}"))
 ]
-Anything = Annotated[Any, Kind("any", _anything)]
 Position = Annotated[int | str | None, Kind("int | 'front' | 'back'", _anything)]
 
 ItemMap = Annotated[

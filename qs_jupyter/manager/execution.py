@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from qs_jupyter.errors import KernelFailure, Refusal, WrongState
 from qs_jupyter.kernel.driver import JobRefusedError, WorkerBusyError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Action = Any
+Action = Literal["resume", "stop", "abort", "halt"]
 
 NEWS_WITHIN_S = 0.05
 
