@@ -18,7 +18,6 @@ from qs_jupyter.kernel.driver import KernelDriver, KernelListener
 from qs_jupyter.kernel.runtime import RuntimeFolder
 from qs_jupyter.launcher_link import LauncherLink, StopReason
 from qs_jupyter.log_lines import LineFormatter
-from qs_jupyter.manager import recovery
 from qs_jupyter.manager.manager import Manager
 from qs_jupyter.manager.streams import StreamLogHandler, Streams, Terminal
 from qs_jupyter.settings import Settings
@@ -84,7 +83,7 @@ class Application:
             and request.get("method") in ("status", "ping")
             and request.keys() <= {"method", "params"}
         ):
-            respond(self.manager.status_board.encoded(self._codec.encode))
+            respond(self.manager.core.status_board.encoded(self._codec.encode))
             return
         self.dispatcher.handle(request, respond)
 
@@ -112,19 +111,19 @@ class Application:
     async def start(self, *, is_restart: bool) -> None:
         """Answer requests, and bring the manager up."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self.manager.store.bind(self.manager.snapshot)
-        self.manager.store.on_availability(self._store_changed)
+        self.manager.core.store.bind(self.manager.core.snapshot)
+        self.manager.core.store.on_availability(self._store_changed)
         self.streams.start(self._status)
         self._server.start()
         await self._attach_driver()
-        await recovery.start(self.manager, is_restart=is_restart)
+        await self.manager.recovery.start(is_restart=is_restart)
         logger.info("RE Manager is ready")
 
     async def _attach_driver(self) -> None:
         # jupyter_client is most of the imports of a manager; the first status is answered
         # before it is loaded.
         await asyncio.sleep(0)
-        self.manager.attach(self._make_driver(self.manager.worker_events))
+        self.manager.core.attach(self._make_driver(self.manager.worker_events))
 
     def _jupyter_driver(self, listener: KernelListener) -> KernelDriver:
         from qs_jupyter.kernel.jupyter import JupyterDriver  # noqa: PLC0415
@@ -135,14 +134,14 @@ class Application:
         )
 
     def _status(self) -> Mapping[str, Any]:
-        return self.manager.status_board.status()
+        return self.manager.core.status_board.status()
 
     def _store_changed(self, available: bool) -> None:
         if available:
             logger.info("The store is available again")
         else:
             logger.error("The store is not available: %s", self.store.reason)
-        self.manager.changed()
+        self.manager.core.changed()
 
     async def end(self, *, with_worker: bool) -> None:
         """End the worker or leave it, write what is left, and close everything."""
@@ -151,10 +150,10 @@ class Application:
             if with_worker:
                 await manager.ending.end_worker()
             else:
-                await manager.driver.detach()
+                await manager.core.driver.detach()
         finally:
             manager.document_feed.close()
-            await manager.cancel_background()
+            await manager.core.cancel_background()
             self._server.close()
             await self.store.close()
             self.streams.close()
@@ -202,7 +201,7 @@ async def _run_until_told(application: Application, link: LauncherLink) -> int:
     gc.freeze()
     link.ready()
     asked = asyncio.create_task(link.stop_requested(), name="stop requested")
-    stopped = asyncio.create_task(application.manager.stopped.wait(), name="manager stop")
+    stopped = asyncio.create_task(application.manager.core.stopped.wait(), name="manager stop")
     await asyncio.wait([asked, stopped], return_when=asyncio.FIRST_COMPLETED)
     reason = asked.result() if asked.done() else None
     logger.info("RE Manager is stopping ...")

@@ -42,15 +42,15 @@ class Dispatcher:
         except Refusal as refusal:
             respond({"success": False, "msg": str(refusal)})
             return
-        if not self._manager.is_ready and not method.ignores_unknown:
-            self._manager.spawn(self._when_ready(method, params, respond), method.name)
+        if not self._manager.core.is_ready and not method.ignores_unknown:
+            self._manager.core.spawn(self._when_ready(method, params, respond), method.name)
             return
         self._call(method, params, respond)
 
     async def _when_ready(
         self, method: table.Method, params: dict[str, Any], respond: Callable[[Reply], None]
     ) -> None:
-        await self._manager.ready()
+        await self._manager.core.ready()
         self._call(method, params, respond)
 
     def _call(
@@ -63,7 +63,7 @@ class Dispatcher:
             respond(self._refusal(method, params, error))
             return
         if isinstance(result, Awaitable):
-            self._manager.spawn(self._finish(method, params, result, respond), method.name)
+            self._manager.core.spawn(self._finish(method, params, result, respond), method.name)
         else:
             respond(_success(method, result))
 
@@ -118,9 +118,9 @@ class Dispatcher:
             key = params.get("lock_key")
             if key is not None:
                 LOCK_KEY.check("lock_key", key)
-            self._manager.check_lock(method.lock, key)
+            self._manager.core.check_lock(method.lock, key)
         if method.writes:
-            self._manager.check_store()
+            self._manager.core.check_store()
         return {p.name: _value(p, params) for p in method.parameters}
 
     def _check_names(self, method: table.Method, params: dict[str, Any]) -> None:

@@ -18,21 +18,21 @@ Reply = Mapping[str, Any]
 @method(lock="environment", state_refused="", starts=True, phrases=("environment open",))
 def environment_open(manager: Manager) -> Reply:
     """Start a worker kernel and load the startup code."""
-    manager.handle(events.OpenRequested())
+    manager.core.handle(events.OpenRequested())
     return {}
 
 
 @method(lock="environment", state_refused="", starts=True, phrases=("environment close",))
 def environment_close(manager: Manager) -> Reply:
     """End the worker in order; only when nothing goes on in it."""
-    manager.handle(events.CloseRequested())
+    manager.core.handle(events.CloseRequested())
     return {}
 
 
 @method(lock="environment", state_refused="", starts=True, phrases=("environment destroy",))
 def environment_destroy(manager: Manager) -> Reply:
     """Kill the worker, whatever it does; a running plan fails and returns to the queue."""
-    manager.handle(events.DestroyRequested())
+    manager.core.handle(events.DestroyRequested())
     return {}
 
 
@@ -51,4 +51,4 @@ async def environment_update(manager: Manager, run_in_background: Flag = False) 
 @method(reply={"environment_report": None}, phrases=("environment report",))
 def environment_report(manager: Manager) -> Reply:
     """Return the report of the last opening: files, durations, what failed and where."""
-    return {"environment_report": manager.opening_report}
+    return {"environment_report": manager.core.opening_report}

@@ -30,7 +30,7 @@ async def events_get(
     queue, the history and the status have to be read anew. With ``documents`` the worker sends
     the documents of running plans, for as long as somebody asks for them.
     """
-    events = manager.events
+    events = manager.core.events
     if documents:
         manager.document_feed.want()
     if wait > 0:

@@ -24,7 +24,7 @@ def permissions_get(manager: Manager) -> Reply:
 async def permissions_set(manager: Manager, user_group_permissions: PermissionsMap) -> Reply:
     """Replace the permissions; an invalid dictionary changes nothing."""
     await manager.permissions.set(user_group_permissions)
-    await manager.commit()
+    await manager.core.commit()
     return {}
 
 
@@ -36,5 +36,5 @@ async def permissions_reload(
     await manager.permissions.reload(from_file=restore_permissions)
     if restore_plans_devices:
         await manager.lists.load_file()
-    await manager.commit()
+    await manager.core.commit()
     return {}

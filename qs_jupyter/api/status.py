@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @method(ignores_unknown=True, phrases=("ping",))
 def ping(manager: Manager) -> Mapping[str, Any]:
     """Return the status; tells that the manager answers."""
-    return manager.status_board.status()
+    return manager.core.status_board.status()
 
 
 @method(ignores_unknown=True, phrases=("status",))
@@ -25,7 +25,7 @@ def status(manager: Manager) -> Mapping[str, Any]:
     blocked, or the process was stopped. ``store_available`` is false while nothing can be
     stored. ``environment_report`` tells what became of the latest opening.
     """
-    return manager.status_board.status()
+    return manager.core.status_board.status()
 
 
 @method(refused="", reply={"config": {}}, phrases=("config",))
@@ -35,11 +35,11 @@ def config_get(manager: Manager) -> Mapping[str, Any]:
     ``ip_connect_info`` is a Jupyter connection information, empty without a worker. In the
     security profile ``secure`` it carries the path of the connection file and no key.
     """
-    driver = manager.driver
+    driver = manager.core.driver
     info: dict[str, Any] = {}
-    if manager.settings.use_ipython_kernel and manager.model.environment.exists:
+    if manager.core.settings.use_ipython_kernel and manager.core.model.environment.exists:
         info = dict(driver.connection_info())
-        if manager.settings.security == "secure":
+        if manager.core.settings.security == "secure":
             info.pop("key", None)
             info.pop("curve_secretkey", None)
     config: dict[str, Any] = {"ip_connect_info": info}

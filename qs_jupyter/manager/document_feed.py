@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qs_jupyter.errors import KernelFailure
+from qs_jupyter.manager.core import Core
 from qs_jupyter.model.state import Stage
 from qs_kernel_worker.messages import FollowDocuments
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +24,8 @@ WANTED_FOR_S = 90.0
 class DocumentFeed:
     """Keeps the worker sending while documents are wanted."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -52,13 +50,13 @@ class DocumentFeed:
 
     def tell_worker(self) -> None:
         """Let the worker know whether documents are wanted; a new worker has to be told."""
-        if self._manager.model.environment.stage is Stage.READY:
-            self._manager.spawn(self._tell(self.is_wanted), "follow documents")
+        if self._core.model.environment.stage is Stage.READY:
+            self._core.spawn(self._tell(self.is_wanted), "follow documents")
 
     def take(self, item_uid: str | None, documents: list[dict[str, Any]]) -> None:
         """Pass documents of the worker on."""
         content = {"item_uid": item_uid, "documents": documents}
-        self._manager.events.add("documents", self._manager.now(), content)
+        self._core.events.add("documents", self._core.now(), content)
 
     def _end(self) -> None:
         self._timer = None
@@ -66,6 +64,6 @@ class DocumentFeed:
 
     async def _tell(self, wanted: bool) -> None:
         try:
-            await self._manager.driver.request(FollowDocuments(on=wanted))
+            await self._core.driver.request(FollowDocuments(on=wanted))
         except KernelFailure as failure:
             logger.warning("The worker sends no documents: %s", failure)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from qs_jupyter.manager import execution
+from qs_jupyter.errors import KernelFailure
+from qs_jupyter.manager.core import Core
+from qs_jupyter.manager.environment import EnvironmentLife
+from qs_jupyter.manager.execution import Submissions
 from qs_jupyter.model import changes, commands, events
 from qs_jupyter.model.history import finished_entry
 from qs_jupyter.model.item import Item
@@ -19,147 +22,147 @@ from qs_jupyter.model.positions import BACK, FRONT
 from qs_jupyter.model.preparation import running_form
 from qs_kernel_worker.messages import Pause
 
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
-
 logger = logging.getLogger(__name__)
 
 
-def carry_out(manager: Manager, command: commands.Command) -> None:
-    """Carry out one command."""
-    _EFFECTS[type(command)](manager, command)
+class Effects:
+    """Carries out the commands of the machine."""
 
+    def __init__(
+        self, core: Core, environment_life: EnvironmentLife, submissions: Submissions
+    ) -> None:
+        self._core = core
+        self._environment_life = environment_life
+        self._submissions = submissions
+        self._effects: dict[type, Callable[[Any], None]] = {
+            commands.StartWorker: self._start_worker,
+            commands.CloseWorker: self._close_worker,
+            commands.KillWorker: self._kill_worker,
+            commands.FindFront: self._find_front,
+            commands.FindImmediate: self._find_immediate,
+            commands.DropInstruction: self._drop_instruction,
+            commands.SubmitPlan: self._submit_plan,
+            commands.PutBack: self._put_back,
+            commands.Archive: self._archive,
+            commands.RequestPause: self._request_pause,
+            commands.SubmitContinue: self._submit_continue,
+            commands.ForgetTasks: self._forget_tasks,
+        }
 
-def _start_worker(manager: Manager, _command: commands.StartWorker) -> None:
-    logger.info("Opening the new RE environment ...")
-    manager.environment_life.start()
+    def carry_out(self, command: commands.Command) -> None:
+        """Carry out one command."""
+        self._effects[type(command)](command)
 
+    def _start_worker(self, _command: commands.StartWorker) -> None:
+        logger.info("Opening the new RE environment ...")
+        self._environment_life.start()
 
-def _close_worker(manager: Manager, _command: commands.CloseWorker) -> None:
-    logger.info("Closing the RE environment ...")
-    manager.environment_life.close()
+    def _close_worker(self, _command: commands.CloseWorker) -> None:
+        logger.info("Closing the RE environment ...")
+        self._environment_life.close()
 
+    def _kill_worker(self, _command: commands.KillWorker) -> None:
+        self._environment_life.kill()
 
-def _kill_worker(manager: Manager, _command: commands.KillWorker) -> None:
-    manager.environment_life.kill()
+    def _find_front(self, _command: commands.FindFront) -> None:
+        core = self._core
+        item = core.queue.front
+        if item is None or item.item_type == "instruction":
+            core.follow(events.FrontFound(item))
+            return
+        attempt = core.next_attempt()
+        self._found(item, attempt, immediate=False)
 
+    def _find_immediate(self, command: commands.FindImmediate) -> None:
+        if command.item.item_type == "instruction":
+            self._core.follow(events.FrontFound(command.item, immediate=True))
+            return
+        self._found(command.item, self._core.next_attempt(), immediate=True)
 
-def _find_front(manager: Manager, _command: commands.FindFront) -> None:
-    item = manager.queue.front
-    if item is None or item.item_type == "instruction":
-        manager.follow(events.FrontFound(item))
-        return
-    attempt = manager.next_attempt()
-    _found(manager, item, attempt, immediate=False)
+    def _found(self, item: Item, attempt: int, *, immediate: bool) -> None:
+        self._core.follow(events.FrontFound(item, attempt, item.uid, self._core.now(), immediate))
 
+    def _drop_instruction(self, command: commands.DropInstruction) -> None:
+        core = self._core
+        core.record(core.queue.remove([command.item.uid]))
+        if command.to_back:
+            again = command.item.with_changes(item_uid=core.new_uid())
+            core.record(core.queue.insert([again], BACK))
+        core.renew("plan_queue_uid")
 
-def _find_immediate(manager: Manager, command: commands.FindImmediate) -> None:
-    if command.item.item_type == "instruction":
-        manager.follow(events.FrontFound(command.item, immediate=True))
-        return
-    _found(manager, command.item, manager.next_attempt(), immediate=True)
+    def _submit_plan(self, command: commands.SubmitPlan) -> None:
+        core = self._core
+        running = command.running
+        queued = None if running.immediate else core.queue.take(running.item.uid)
+        shown = running_form(running.item, running.time_start, immediate=running.immediate)
+        core.running_item = shown
+        core.record(changes.PlanStarted(shown, running.attempt, queued))
+        self._clear_runs()
+        core.renew("plan_queue_uid")
+        core.after_commit(lambda: self._submissions.submit_plan(running))
 
+    def _put_back(self, command: commands.PutBack) -> None:
+        core = self._core
+        core.running_item = None
+        is_queued = not command.running.immediate
+        inserted = core.queue.insert([command.running.item], FRONT) if is_queued else None
+        core.record(changes.PlanPutBack(inserted))
+        core.renew("plan_queue_uid")
 
-def _found(manager: Manager, item: Item, attempt: int, *, immediate: bool) -> None:
-    manager.follow(events.FrontFound(item, attempt, item.uid, manager.now(), immediate))
+    def _archive(self, command: commands.Archive) -> None:
+        core = self._core
+        running, ended = command.running, command.ended
+        runs = ended.runs or tuple(core.run_list)
+        result = {
+            "exit_status": ended.outcome,
+            "run_uids": [run["uid"] for run in runs],
+            "scan_ids": [run["scan_id"] for run in runs],
+            "time_start": running.time_start,
+            "time_stop": ended.time or core.now(),
+            "msg": ended.msg,
+            "traceback": ended.traceback,
+        }
+        core.running_item = None
+        self._clear_runs()
+        entry = finished_entry(running.item, result)
+        core.history.append(entry)
+        inserted = None
+        if command.requeue is not None:
+            again = running.item.with_changes(item_uid=core.new_uid(), result=None)
+            if command.requeue == "front":
+                again = again.with_changes(result=result)
+            place = FRONT if command.requeue == "front" else BACK
+            inserted = core.queue.insert([again], place)
+        core.record(changes.PlanFinished(entry, inserted))
+        core.renew("plan_queue_uid", "plan_history_uid")
+        logger.info(
+            "The plan '%s' has ended: %s%s",
+            running.item.name,
+            ended.outcome,
+            f" ({ended.msg.strip().splitlines()[0]})" if ended.msg.strip() else "",
+            extra={"item_uid": running.item.uid},
+        )
 
+    def _request_pause(self, command: commands.RequestPause) -> None:
+        logger.info("Pausing the running plan (%s) ...", command.option)
+        self._core.spawn(self._pause(command.option), "pause")
 
-def _drop_instruction(manager: Manager, command: commands.DropInstruction) -> None:
-    manager.record(manager.queue.remove([command.item.uid]))
-    if command.to_back:
-        again = command.item.with_changes(item_uid=manager.new_uid())
-        manager.record(manager.queue.insert([again], BACK))
-    manager.renew("plan_queue_uid")
+    async def _pause(self, option: Literal["deferred", "immediate"]) -> None:
+        try:
+            await self._core.driver.request(Pause(option=option))
+        except KernelFailure as failure:
+            logger.error("Failed to pause the Run Engine: %s", failure)  # noqa: TRY400
 
+    def _submit_continue(self, command: commands.SubmitContinue) -> None:
+        logger.info("Continuing the paused plan with the option '%s' ...", command.action)
+        self._submissions.carry_on(command.action)
 
-def _submit_plan(manager: Manager, command: commands.SubmitPlan) -> None:
-    running = command.running
-    queued = None if running.immediate else manager.queue.take(running.item.uid)
-    shown = running_form(running.item, running.time_start, immediate=running.immediate)
-    manager.running_item = shown
-    manager.record(changes.PlanStarted(shown, running.attempt, queued))
-    _clear_runs(manager)
-    manager.renew("plan_queue_uid")
-    manager.after_commit(lambda: execution.submit_plan(manager, running))
+    def _forget_tasks(self, _command: commands.ForgetTasks) -> None:
+        self._core.tasks.forget_running()
+        self._clear_runs()
 
-
-def _put_back(manager: Manager, command: commands.PutBack) -> None:
-    manager.running_item = None
-    is_queued = not command.running.immediate
-    inserted = manager.queue.insert([command.running.item], FRONT) if is_queued else None
-    manager.record(changes.PlanPutBack(inserted))
-    manager.renew("plan_queue_uid")
-
-
-def _archive(manager: Manager, command: commands.Archive) -> None:
-    running, ended = command.running, command.ended
-    runs = ended.runs or tuple(manager.run_list)
-    result = {
-        "exit_status": ended.outcome,
-        "run_uids": [run["uid"] for run in runs],
-        "scan_ids": [run["scan_id"] for run in runs],
-        "time_start": running.time_start,
-        "time_stop": ended.time or manager.now(),
-        "msg": ended.msg,
-        "traceback": ended.traceback,
-    }
-    manager.running_item = None
-    _clear_runs(manager)
-    entry = finished_entry(running.item, result)
-    manager.history.append(entry)
-    inserted = None
-    if command.requeue is not None:
-        again = running.item.with_changes(item_uid=manager.new_uid(), result=None)
-        if command.requeue == "front":
-            again = again.with_changes(result=result)
-        place = FRONT if command.requeue == "front" else BACK
-        inserted = manager.queue.insert([again], place)
-    manager.record(changes.PlanFinished(entry, inserted))
-    manager.renew("plan_queue_uid", "plan_history_uid")
-    logger.info(
-        "The plan '%s' has ended: %s%s",
-        running.item.name,
-        ended.outcome,
-        f" ({ended.msg.strip().splitlines()[0]})" if ended.msg.strip() else "",
-        extra={"item_uid": running.item.uid},
-    )
-
-
-def _request_pause(manager: Manager, command: commands.RequestPause) -> None:
-    logger.info("Pausing the running plan (%s) ...", command.option)
-    manager.spawn(
-        execution.worker_request(manager, Pause(option=command.option), "pause the Run Engine"),
-        "pause",
-    )
-
-
-def _submit_continue(manager: Manager, command: commands.SubmitContinue) -> None:
-    logger.info("Continuing the paused plan with the option '%s' ...", command.action)
-    execution.submit_continue(manager, command.action)
-
-
-def _forget_tasks(manager: Manager, _command: commands.ForgetTasks) -> None:
-    manager.tasks.forget_running()
-    _clear_runs(manager)
-
-
-def _clear_runs(manager: Manager) -> None:
-    if manager.run_list:
-        manager.run_list.clear()
-        manager.renew("run_list_uid")
-
-
-_EFFECTS: dict[type, Callable[[Manager, Any], None]] = {
-    commands.StartWorker: _start_worker,
-    commands.CloseWorker: _close_worker,
-    commands.KillWorker: _kill_worker,
-    commands.FindFront: _find_front,
-    commands.FindImmediate: _find_immediate,
-    commands.DropInstruction: _drop_instruction,
-    commands.SubmitPlan: _submit_plan,
-    commands.PutBack: _put_back,
-    commands.Archive: _archive,
-    commands.RequestPause: _request_pause,
-    commands.SubmitContinue: _submit_continue,
-    commands.ForgetTasks: _forget_tasks,
-}
+    def _clear_runs(self) -> None:
+        core = self._core
+        if core.run_list:
+            core.run_list.clear()
+            core.renew("run_list_uid")

@@ -7,15 +7,13 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qs_jupyter.errors import BadRequest, KernelFailure, Refusal
+from qs_jupyter.manager.core import Core
 from qs_jupyter.model import events
 from qs_jupyter.model.state import Phase, Stage
 from qs_kernel_worker.messages import Hold
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 STOP_OPTIONS = ("safe_off", "safe_on")
 KNOWN_TESTS = ("reserve_kernel",)
@@ -25,36 +23,36 @@ RESERVED_S = 2.0
 class Ending:
     """Carries out the methods that stop, freeze or probe the manager."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     async def stop(self, option: str) -> Mapping[str, Any]:
         """Begin the end; the reply leaves first."""
-        manager = self._manager
+        core = self._core
         if option not in STOP_OPTIONS:
             raise BadRequest(f"Option '{option}' is not allowed. Allowed options: {STOP_OPTIONS}")
-        phase = manager.model.phase
+        phase = core.model.phase
         if option == "safe_on" and phase is not Phase.IDLE:
             raise BadRequest(
                 "Closing RE Manager with option 'safe_on' is allowed only in 'idle' state. "
                 f"Current state: '{phase.value}'"
             )
-        asyncio.get_running_loop().call_soon(manager.stopped.set)
+        asyncio.get_running_loop().call_soon(core.stopped.set)
         return {}
 
     async def end_worker(self) -> None:
         """End the worker: in order when it is idle, by force when something goes on."""
-        manager = self._manager
-        environment = manager.model.environment
+        core = self._core
+        environment = core.model.environment
         if environment.stage is Stage.CLOSED:
             return
-        is_idle = manager.model.phase is Phase.IDLE and not environment.main_thread.is_foreign
+        is_idle = core.model.phase is Phase.IDLE and not environment.main_thread.is_foreign
         # Refused while the environment is on its way out already.
         with contextlib.suppress(Refusal):
-            manager.handle(events.CloseRequested() if is_idle else events.DestroyRequested())
-        while manager.model.environment.stage is not Stage.CLOSED:
-            await manager.status_board.next_change()
-        await manager.durable()
+            core.handle(events.CloseRequested() if is_idle else events.DestroyRequested())
+        while core.model.environment.stage is not Stage.CLOSED:
+            await core.status_board.next_change()
+        await core.durable()
 
     async def freeze(self) -> Mapping[str, Any]:
         """Stop this process where it stands; the launcher replaces it."""
@@ -63,15 +61,15 @@ class Ending:
 
     async def test(self, name: str) -> Mapping[str, Any]:
         """Carry out a test by name."""
-        manager = self._manager
+        core = self._core
         if name not in KNOWN_TESTS:
             raise BadRequest(f"Unknown test: '{name}'. Known tests: {list(KNOWN_TESTS)}")
-        if not manager.settings.use_ipython_kernel:
+        if not core.settings.use_ipython_kernel:
             raise BadRequest("IPython kernel mode is not enabled")
-        if manager.model.environment.stage is not Stage.READY:
+        if core.model.environment.stage is not Stage.READY:
             raise BadRequest("Worker environment does not exist")
         try:
-            await manager.driver.request(Hold(on=True, seconds=RESERVED_S))
+            await core.driver.request(Hold(on=True, seconds=RESERVED_S))
         except KernelFailure as failure:
             raise BadRequest(str(failure)) from failure
         return {}

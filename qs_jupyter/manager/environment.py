@@ -11,15 +11,15 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qs_jupyter.errors import KernelFailure
+from qs_jupyter.manager.core import Core
+from qs_jupyter.manager.document_feed import DocumentFeed
+from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import events
 from qs_jupyter.model.state import Phase
 from qs_kernel_worker.messages import GetStatus, Opened, StartupProgress
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +27,16 @@ logger = logging.getLogger(__name__)
 class EnvironmentLife:
     """The tasks that change the environment; at most one runs."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, core: Core, lists: Lists, document_feed: DocumentFeed) -> None:
+        self._core = core
+        self._lists = lists
+        self._document_feed = document_feed
         self._task: asyncio.Task[None] | None = None
         self._file: str | None = None
 
     def start(self) -> None:
         """Start a worker; its startup report comes later."""
-        self._manager.opening_report = None
+        self._core.opening_report = None
         self._file = None
         self._run(self._start(), "open environment")
 
@@ -52,11 +54,11 @@ class EnvironmentLife:
 
     def _run(self, work: Any, name: str) -> None:
         earlier, self._task = self._task, None
-        self._task = self._manager.spawn(_after(earlier, work), name)
+        self._task = self._core.spawn(_after(earlier, work), name)
 
     async def _start(self) -> None:
         try:
-            await self._manager.driver.start()
+            await self._core.driver.start()
         except KernelFailure as failure:
             logger.error("The worker could not be started: %s", failure)  # noqa: TRY400
             self.failed(Opened(ok=False, msg=str(failure)))
@@ -66,16 +68,16 @@ class EnvironmentLife:
             self.failed(Opened(ok=False, msg=f"Internal error: {type(error).__name__}: {error}"))
 
     async def _end(self, *, forced: bool) -> None:
-        driver = self._manager.driver
+        driver = self._core.driver
         try:
             await (driver.kill() if forced else driver.shutdown())
         except Exception:
             # The rim of the task: without an end, the environment would close for ever.
             logger.exception("Internal error while the worker was being ended")
-        self._manager.lists.generation = None
-        asked = self._manager.model.phase in (Phase.CLOSING, Phase.DESTROYING)
+        self._lists.generation = None
+        asked = self._core.model.phase in (Phase.CLOSING, Phase.DESTROYING)
         logger.info("RE environment is closed")
-        self._manager.handle(events.WorkerGone("RE Worker environment was closed", asked=asked))
+        self._core.handle(events.WorkerGone("RE Worker environment was closed", asked=asked))
 
     def progress(self, event: StartupProgress) -> None:
         """Tell the operator which startup file is being loaded."""
@@ -88,27 +90,27 @@ class EnvironmentLife:
 
     async def opened(self, event: Opened) -> None:
         """Take the result of the startup code, and the lists when it went well."""
-        manager = self._manager
+        core = self._core
         if not event.ok:
             self.failed(event)
             return
         try:
-            await manager.lists.update_from_worker()
-            report = await manager.driver.request(GetStatus())
+            await self._lists.update_from_worker()
+            report = await core.driver.request(GetStatus())
         except KernelFailure as failure:
             self.failed(Opened(ok=False, msg=str(failure)))
             return
-        manager.opening_report = asdict(event)
+        core.opening_report = asdict(event)
         for warning in event.report.get("warnings", []):
             logger.warning("%s", warning)
         for kind in ("plans", "devices"):
             for name, reason in event.report.get(f"rejected_{kind}", {}).items():
                 logger.warning("Left out of the list of %s: '%s': %s", kind, name, reason)
         logger.info("RE Environment is ready")
-        manager.handle(events.EnvironmentOpened(report.get("re_state")))
-        if manager.document_feed.is_wanted:
-            manager.document_feed.tell_worker()
-        manager.spawn(manager.lists.save_file("ENVIRONMENT_OPEN"), "save lists")
+        core.handle(events.EnvironmentOpened(report.get("re_state")))
+        if self._document_feed.is_wanted:
+            self._document_feed.tell_worker()
+        core.spawn(self._lists.save_file("ENVIRONMENT_OPEN"), "save lists")
 
     def died(self, cause: str) -> None:
         """Report that the process ended while it was opened, and in which startup file."""
@@ -116,13 +118,13 @@ class EnvironmentLife:
 
     def failed(self, event: Opened) -> None:
         """Report a failed opening and get rid of the worker."""
-        self._manager.opening_report = asdict(event)
+        self._core.opening_report = asdict(event)
         line = f", line {event.line}" if event.line else ""
         place = f" in '{event.file}'{line}" if event.file else ""
         logger.error("RE environment could not be opened%s: %s", place, event.msg)
         if event.traceback:
             logger.error("%s", event.traceback.rstrip())
-        self._manager.handle(events.EnvironmentFailed(event.msg))
+        self._core.handle(events.EnvironmentFailed(event.msg))
 
 
 async def _after(earlier: asyncio.Task[None] | None, work: Any) -> None:

@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from qs_jupyter.errors import KernelFailure, Refusal, WrongState
 from qs_jupyter.kernel.driver import JobRefusedError, WorkerBusyError
+from qs_jupyter.manager.core import Core
+from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import events
 from qs_jupyter.model.state import Phase, Running
-from qs_kernel_worker.messages import ContinueJob, Job, PlanJob, Request
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
+from qs_kernel_worker.messages import ContinueJob, Job, PlanJob
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +30,9 @@ NEWS_WITHIN_S = 0.05
 class Submissions:
     """Hands jobs to the worker and lets requests wait for the outcome."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, core: Core, lists: Lists) -> None:
+        self._core = core
+        self._lists = lists
         self._outcomes: dict[str, asyncio.Future[str | None]] = {}
 
     def outcome(self, job_uid: str) -> asyncio.Future[str | None]:
@@ -43,32 +43,31 @@ class Submissions:
             self._outcomes[job_uid] = future
         return future
 
-    async def submit(self, job: Job) -> bool:
-        """Hand over a job and report what came of it; return whether it was taken."""
-        manager = self._manager
+    async def submit(self, job: Job) -> None:
+        """Hand over a job and report what came of it."""
+        core = self._core
         refused: str | None = None
         try:
             await self._hand_over(job)
         except WorkerBusyError as busy:
             refused = f"Failed to capture IPython kernel: {busy}"
-            manager.hold_autostart(True)
-            manager.handle(events.SubmissionRefused(job.uid, refused, busy=True))
+            core.hold_autostart(True)
+            core.handle(events.SubmissionRefused(job.uid, refused, busy=True))
         except JobRefusedError as refusal:
             refused = f"The worker refused the job: {refusal}"
-            manager.handle(events.SubmissionRefused(job.uid, refused, busy=False))
+            core.handle(events.SubmissionRefused(job.uid, refused, busy=False))
         except KernelFailure as failure:
             # The worker may have taken it; its end or its death will be reported.
             logger.warning("No word of the worker about a job: %s", failure)
         if refused is None:
-            manager.handle(events.SubmissionTaken(job.uid))
+            core.handle(events.SubmissionTaken(job.uid))
         self.resolve(job.uid, refused)
-        return refused is None
 
     async def _hand_over(self, job: Job) -> None:
         """Hand over a job; the next plan of a running queue lets a cell before it end first."""
         while True:
             try:
-                await self._manager.driver.submit(job)
+                await self._core.driver.submit(job)
             except WorkerBusyError:
                 if not self._may_wait(job):
                     raise
@@ -77,7 +76,7 @@ class Submissions:
                 return
 
     def _may_wait(self, job: Job) -> bool:
-        model = self._manager.model
+        model = self._core.model
         return (
             isinstance(job, PlanJob)
             and model.phase is Phase.EXECUTING
@@ -88,11 +87,11 @@ class Submissions:
         )
 
     async def _until_free(self, job: Job) -> None:
-        changed = self._manager.status_board.next_change
+        changed = self._core.status_board.next_change
         # The word about the cell may still be on its way, or its end may have come already.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(changed(), NEWS_WITHIN_S)
-        while self._may_wait(job) and self._manager.model.environment.main_thread.is_foreign:
+        while self._may_wait(job) and self._core.model.environment.main_thread.is_foreign:
             await changed()
 
     def resolve(self, job_uid: str, refused: str | None) -> None:
@@ -116,59 +115,47 @@ class Submissions:
         if not done:
             self._outcomes.pop(job_uid, None)
 
+    async def submit_plan(self, running: Running) -> None:
+        """Hand the running plan to the worker, unless it is no longer allowed."""
+        core = self._core
+        if core.model.running is not running:
+            return
+        item = running.item
+        try:
+            call = self._lists.catalogue.call(item.data, item.user_group)
+        except Refusal as refusal:
+            reason = f"Validation of plan parameters failed: {refusal}"
+            core.handle(events.SubmissionRefused(running.job_uid, reason, busy=False))
+            self.resolve(running.job_uid, None)
+            return
+        stamp = {
+            "queue_item_uid": item.uid,
+            "queue_user": item.data.get("user"),
+            "queue_user_group": item.data.get("user_group"),
+        }
+        job = PlanJob(
+            uid=running.job_uid,
+            attempt=running.attempt,
+            item_uid=item.uid,
+            name=item.name,
+            args=list(call.args),
+            kwargs=dict(call.kwargs),
+            convert={name: sorted(names) for name, names in call.convert.items()},
+            metadata={**stamp, **call.metadata},
+        )
+        logger.info("Starting the plan '%s' ...", item.name, extra={"item_uid": item.uid})
+        await self.submit(job)
 
-async def submit_plan(manager: Manager, running: Running) -> None:
-    """Hand the running plan to the worker, unless it is no longer allowed."""
-    if manager.model.running is not running:
-        return
-    item = running.item
-    try:
-        call = manager.lists.catalogue.call(item.data, item.user_group)
-    except Refusal as refusal:
-        reason = f"Validation of plan parameters failed: {refusal}"
-        manager.handle(events.SubmissionRefused(running.job_uid, reason, busy=False))
-        manager.submissions.resolve(running.job_uid, None)
-        return
-    stamp = {
-        "queue_item_uid": item.uid,
-        "queue_user": item.data.get("user"),
-        "queue_user_group": item.data.get("user_group"),
-    }
-    job = PlanJob(
-        uid=running.job_uid,
-        attempt=running.attempt,
-        item_uid=item.uid,
-        name=item.name,
-        args=list(call.args),
-        kwargs=dict(call.kwargs),
-        convert={name: sorted(names) for name, names in call.convert.items()},
-        metadata={**stamp, **call.metadata},
-    )
-    logger.info("Starting the plan '%s' ...", item.name, extra={"item_uid": item.uid})
-    await manager.submissions.submit(job)
-
-
-def submit_continue(manager: Manager, action: Action) -> None:
-    """Tell the worker what becomes of the paused plan."""
-    running = manager.model.running
-    assert running is not None, "nothing is paused"
-    job = ContinueJob(
-        uid=manager.new_uid(),
-        attempt=manager.next_attempt(),
-        item_uid=running.item.uid,
-        action=action,
-    )
-    manager.set_job(job.uid)
-    manager.spawn(_submit(manager, job), f"{action} plan")
-
-
-async def _submit(manager: Manager, job: Job) -> None:
-    await manager.submissions.submit(job)
-
-
-async def worker_request(manager: Manager, message: Request, purpose: str) -> None:
-    """Send a request to the worker whose failure is worth a log line only."""
-    try:
-        await manager.driver.request(message)
-    except KernelFailure as failure:
-        logger.error("Failed to %s: %s", purpose, failure)  # noqa: TRY400
+    def carry_on(self, action: Action) -> None:
+        """Tell the worker what becomes of the paused plan."""
+        core = self._core
+        running = core.model.running
+        assert running is not None, "nothing is paused"
+        job = ContinueJob(
+            uid=core.new_uid(),
+            attempt=core.next_attempt(),
+            item_uid=running.item.uid,
+            action=action,
+        )
+        core.set_job(job.uid)
+        core.spawn(self.submit(job), f"{action} plan")

@@ -12,18 +12,16 @@ import json
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qs_jupyter.encoded import EncodedText
 from qs_jupyter.errors import BadRequest, QueueServerError
 from qs_jupyter.lists_file import read_lists, write_lists
+from qs_jupyter.manager.core import Core
 from qs_jupyter.model.catalogue import Catalogue
 from qs_jupyter.model.permissions import Permissions
 from qs_jupyter.model.plans import chosen_devices
 from qs_jupyter.profiles import is_sim_profile
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +33,8 @@ Names = Mapping[str, Any]
 class Lists:
     """Keeps the catalogue of the manager and the texts that clients read of it."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self.catalogue = Catalogue({}, {}, Permissions.nothing())
         self.generation: int | None = None
         self._texts: dict[tuple[str, str | None], tuple[str, asyncio.Task[str]]] = {}
@@ -49,7 +47,7 @@ class Lists:
         Put together in a thread, once per change, so that nobody waits for a large beamline.
         """
         sort = "existing" if group is None else "allowed"
-        uid = self._manager.uids[f"{kind}_{sort}_uid"]
+        uid = self._core.uids[f"{kind}_{sort}_uid"]
         known = self._texts.get((kind, group))
         if known is None or known[0] != uid:
             if group is not None and not self.catalogue.has_group(group):
@@ -62,8 +60,8 @@ class Lists:
 
     def prepare(self) -> None:
         """Have a thread work out what follows from the lists, before a client waits for it."""
-        if self._manager.is_ready:
-            self._manager.spawn(asyncio.to_thread(self.catalogue.prepare), "prepare lists")
+        if self._core.is_ready:
+            self._core.spawn(asyncio.to_thread(self.catalogue.prepare), "prepare lists")
 
     # --------------------------------------------------------------------------- changes
 
@@ -87,19 +85,19 @@ class Lists:
         # Allowed plans list the devices that may be chosen, so they may follow these as well.
         if _differ(old.devices, devices, chosen_devices(plans)):
             allowed.add("plans_allowed_uid")
-        self._manager.renew(*existing, *sorted(allowed))
+        self._core.renew(*existing, *sorted(allowed))
 
     def set_permissions(self, permissions: Permissions) -> None:
         """Use other permissions from now on."""
         self.catalogue = self.catalogue.with_permissions(permissions)
         self.prepare()
-        self._manager.renew(*ALLOWED)
+        self._core.renew(*ALLOWED)
 
     async def update_from_worker(self) -> None:
         """Ask the worker for its lists, or for what changed in them."""
         from qs_kernel_worker.messages import GetLists  # noqa: PLC0415
 
-        reply = await self._manager.driver.request(GetLists(since=self.generation), timeout_s=30)
+        reply = await self._core.driver.request(GetLists(since=self.generation), timeout_s=30)
         plans, devices = reply["plans"], reply["devices"]
         if reply.get("since") is not None:
             plans = _merge(self.catalogue.plans, plans)
@@ -136,7 +134,7 @@ class Lists:
 
         ``occasion`` is ``ENVIRONMENT_OPEN`` or ``ALWAYS``.
         """
-        settings = self._manager.settings
+        settings = self._core.settings
         rule = settings.update_existing_plans_devices
         path = self._path()
         if path is None or is_sim_profile(path.parent) or rule == "NEVER":
@@ -150,7 +148,7 @@ class Lists:
             logger.error("The lists could not be written to '%s': %s", path, error)  # noqa: TRY400
 
     def _path(self) -> Path | None:
-        path = self._manager.settings.existing_plans_and_devices_path
+        path = self._core.settings.existing_plans_and_devices_path
         return Path(path) if path else None
 
 

@@ -10,16 +10,15 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from qs_jupyter.errors import BadRequest, Refusal
+from qs_jupyter.manager.core import Core
+from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import changes
 from qs_jupyter.model.permissions import Permissions
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 logger = logging.getLogger(__name__)
 
@@ -27,19 +26,19 @@ logger = logging.getLogger(__name__)
 class PermissionsKeeper:
     """Reads, changes and stores the permissions of the user groups."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
-        self.stored: Mapping[str, Any] | None = None
+    def __init__(self, core: Core, lists: Lists) -> None:
+        self._core = core
+        self._lists = lists
 
     @property
     def data(self) -> Mapping[str, Any]:
         """The dictionary in force."""
-        return self._manager.lists.catalogue.permissions.data
+        return self._lists.catalogue.permissions.data
 
     async def load(self, stored: Mapping[str, Any] | None, *, is_restart: bool) -> None:
         """Take over permissions at a start of the manager."""
-        self.stored = stored
-        reload = self._manager.settings.user_group_permissions_reload
+        self._core.stored_permissions = stored
+        reload = self._core.settings.user_group_permissions_reload
         sources = [self._from_store, self._from_file]
         if reload == "ON_STARTUP" and not is_restart:
             sources.reverse()
@@ -54,7 +53,7 @@ class PermissionsKeeper:
         logger.error(
             "No valid user group permissions were found: no group may use any plan or device. "
             "Correct the file '%s' and reload the permissions.",
-            self._manager.settings.user_group_permissions_path,
+            self._core.settings.user_group_permissions_path,
         )
 
     async def set(self, data: Any) -> None:
@@ -77,7 +76,7 @@ class PermissionsKeeper:
         Refusal
             The settings forbid it, or the source is missing or invalid.
         """
-        if from_file and self._manager.settings.user_group_permissions_reload == "NEVER":
+        if from_file and self._core.settings.user_group_permissions_reload == "NEVER":
             raise BadRequest(
                 "Restoring user group permissions from disk is not allowed: RE Manager was "
                 "started with option user_group_permissions_reload='NEVER'"
@@ -85,21 +84,21 @@ class PermissionsKeeper:
         self._use(await (self._from_file() if from_file else self._from_store()))
 
     def _use(self, permissions: Permissions) -> None:
-        self._manager.lists.set_permissions(permissions)
-        if permissions.data != self.stored:
-            self.stored = permissions.data
-            self._manager.record(changes.PermissionsSet(permissions.data))
+        self._lists.set_permissions(permissions)
+        if permissions.data != self._core.stored_permissions:
+            self._core.stored_permissions = permissions.data
+            self._core.record(changes.PermissionsSet(permissions.data))
 
     async def _from_file(self) -> Permissions:
-        path = self._manager.settings.user_group_permissions_path
+        path = self._core.settings.user_group_permissions_path
         if not path:
             raise BadRequest("The path to the file with user group permissions is not specified")
         return await asyncio.to_thread(read_permissions, Path(path))
 
     async def _from_store(self) -> Permissions:
-        if self.stored is None:
+        if self._core.stored_permissions is None:
             raise BadRequest("The store holds no user group permissions")
-        return await asyncio.to_thread(Permissions.parse, self.stored)
+        return await asyncio.to_thread(Permissions.parse, self._core.stored_permissions)
 
 
 def read_permissions(path: Path) -> Permissions:

@@ -10,14 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING
 
 from qs_jupyter.errors import KernelFailure
+from qs_jupyter.manager.core import Core
 from qs_jupyter.model.state import Model, Stage
 from qs_kernel_worker.messages import GetStatus
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +29,12 @@ class Pulse:
 
     def __init__(
         self,
-        manager: Manager,
+        core: Core,
         *,
         every_s: float = EVERY_S,
         answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
-        self._manager = manager
+        self._core = core
         self._every_s = every_s
         self._answer_within_s = answer_within_s
         self._task: asyncio.Task[None] | None = None
@@ -51,7 +48,7 @@ class Pulse:
         """Ask from now on, or no longer, as the environment is open or not."""
         is_open = model.environment.stage is Stage.READY
         if is_open and self._task is None:
-            self._task = self._manager.spawn(self._ask_on(), "pulse of the worker")
+            self._task = self._core.spawn(self._ask_on(), "pulse of the worker")
         elif not is_open and self._task is not None:
             self._task.cancel()
             self._task = None
@@ -62,7 +59,7 @@ class Pulse:
             await self._ask()
 
     async def _ask(self) -> None:
-        request = self._manager.driver.request(GetStatus(), timeout_s=ASK_AGAIN_AFTER_S)
+        request = self._core.driver.request(GetStatus(), timeout_s=ASK_AGAIN_AFTER_S)
         question = asyncio.ensure_future(request)
         try:
             await asyncio.wait([question], timeout=self._answer_within_s)
@@ -76,7 +73,7 @@ class Pulse:
             question.cancel()
 
     def _note(self, responsive: bool) -> None:
-        environment = self._manager.model.environment
+        environment = self._core.model.environment
         if environment.stage is not Stage.READY or environment.responsive == responsive:
             return
         if responsive:
@@ -86,4 +83,4 @@ class Pulse:
                 "The worker is alive but does not answer: its Python is blocked. "
                 "If that lasts, destroy the environment"
             )
-        self._manager.update_environment(responsive=responsive)
+        self._core.update_environment(responsive=responsive)

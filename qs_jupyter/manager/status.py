@@ -7,13 +7,16 @@ import datetime
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from qs_jupyter import __version__
 from qs_jupyter.model import state
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
+from qs_jupyter.model.history import History
+from qs_jupyter.model.item import Item
+from qs_jupyter.model.lock import Lock
+from qs_jupyter.model.queue import Queue
+from qs_jupyter.settings import Settings
+from qs_jupyter.store.store import Store
 
 UIDS = (
     "run_list_uid",
@@ -27,11 +30,24 @@ UIDS = (
 )
 
 
+class Facts(Protocol):
+    """What the status tells of."""
+
+    settings: Settings
+    model: state.Model
+    queue: Queue
+    history: History
+    lock: Lock
+    running_item: Item | None
+    store: Store
+    opening_report: dict[str, Any] | None
+
+
 class StatusBoard:
     """Keeps the UIDs and the status of the moment."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
         self.uids = {name: str(uuid.uuid4()) for name in UIDS}
         self._status: dict[str, Any] | None = None
         self._encoded: bytes | None = None
@@ -65,20 +81,20 @@ class StatusBoard:
         return self._encoded
 
     def _compute(self) -> dict[str, Any]:
-        manager = self._manager
-        model = manager.model
+        facts = self._facts
+        model = facts.model
         environment = model.environment
         kernel_state, captured = state.kernel_state(
-            model, ipython_mode=manager.settings.use_ipython_kernel
+            model, ipython_mode=facts.settings.use_ipython_kernel
         )
-        lock = manager.lock
+        lock = facts.lock
         uids = self.uids
         return {
             "msg": f"RE Manager v{__version__}",
             "time": datetime.datetime.fromtimestamp(time.time()).isoformat(),  # noqa: DTZ006
-            "items_in_queue": len(manager.queue),
-            "items_in_history": len(manager.history),
-            "running_item_uid": manager.running_item.uid if manager.running_item else None,
+            "items_in_queue": len(facts.queue),
+            "items_in_history": len(facts.history),
+            "running_item_uid": facts.running_item.uid if facts.running_item else None,
             "manager_state": model.phase.value,
             "queue_stop_pending": model.stop_pending,
             "queue_autostart_enabled": model.autostart,
@@ -107,11 +123,11 @@ class StatusBoard:
             # Beyond the documented fields: what became of the last opening, and health.
             "environment_report": self._report(),
             "worker_responsive": environment.responsive,
-            "store_available": manager.store.available,
+            "store_available": facts.store.available,
         }
 
     def _report(self) -> dict[str, Any] | None:
-        report = self._manager.opening_report
+        report = self._facts.opening_report
         if report is None:
             return None
         return {key: report.get(key) for key in ("ok", "msg", "file", "line")}

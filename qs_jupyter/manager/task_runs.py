@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qs_jupyter.errors import BadRequest, KernelFailure, NotAllowed, Refusal, WrongState
+from qs_jupyter.manager.core import Core
+from qs_jupyter.manager.execution import Submissions
+from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import events
 from qs_jupyter.model.preparation import prepare_item
 from qs_jupyter.model.state import Phase, Stage
 from qs_kernel_worker.messages import FunctionJob, Interrupt, Job, ScriptJob, StartTask, encode
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 Reply = Mapping[str, Any]
 FUNCTION_KEYS = ("name", "args", "kwargs", "user", "user_group", "item_uid")
@@ -21,8 +21,10 @@ FUNCTION_KEYS = ("name", "args", "kwargs", "user", "user_group", "item_uid")
 class TaskRuns:
     """Carries out the methods about tasks."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, core: Core, lists: Lists, submissions: Submissions) -> None:
+        self._core = core
+        self._lists = lists
+        self._submissions = submissions
 
     # ---------------------------------------------------------------------------- starting
 
@@ -30,8 +32,8 @@ class TaskRuns:
         self, raw: Any, user: str, user_group: str, *, background: bool
     ) -> Reply:
         """Call a function of the namespace."""
-        manager = self._manager
-        uid = manager.new_uid()
+        core = self._core
+        uid = core.new_uid()
         item = prepare_item(raw, user, user_group, uid, ("function",))
         name = item.data.get("name")
         if not isinstance(name, str) or not name:
@@ -48,7 +50,7 @@ class TaskRuns:
         return {"item": {key: shown[key] for key in FUNCTION_KEYS}, "task_uid": uid}
 
     def _check_function(self, name: str, user_group: str) -> None:
-        catalogue = self._manager.lists.catalogue
+        catalogue = self._lists.catalogue
         if not catalogue.has_group(user_group):
             raise BadRequest(f"Unknown user group: '{user_group}'")
         if not catalogue.permissions.allows_function(user_group, name):
@@ -60,7 +62,7 @@ class TaskRuns:
         self, script: str, *, update_lists: bool, update_re: bool, background: bool
     ) -> Reply:
         """Run source code in the namespace."""
-        uid = self._manager.new_uid()
+        uid = self._core.new_uid()
         job = ScriptJob(
             uid=uid, attempt=1, script=script, update_lists=update_lists, update_re=update_re
         )
@@ -80,63 +82,60 @@ class TaskRuns:
             await self._run_in_front(job)
 
     async def _run_in_front(self, job: Job) -> None:
-        manager = self._manager
-        manager.handle(events.TaskRequested(job.uid))
-        manager.tasks.start(job.uid, time_start=manager.now(), run_in_background=False)
-        manager.spawn(self._submit(job), "foreground task")
+        core = self._core
+        core.handle(events.TaskRequested(job.uid))
+        core.tasks.start(job.uid, time_start=core.now(), run_in_background=False)
+        core.spawn(self._submissions.submit(job), "foreground task")
         try:
-            await manager.submissions.wait(job.uid)
+            await self._submissions.wait(job.uid)
         except Refusal as refusal:
-            manager.tasks.forget(job.uid)
+            core.tasks.forget(job.uid)
             raise Refusal(f"Failed to start the task: {refusal}") from refusal
 
-    async def _submit(self, job: Job) -> None:
-        await self._manager.submissions.submit(job)
-
     async def _run_in_background(self, job: FunctionJob | ScriptJob) -> None:
-        manager = self._manager
-        if manager.model.environment.stage is not Stage.READY:
+        core = self._core
+        if core.model.environment.stage is not Stage.READY:
             raise WrongState("RE Worker environment is not open")
         try:
-            await manager.driver.request(StartTask(job=encode(job)), timeout_s=1.5)
+            await core.driver.request(StartTask(job=encode(job)), timeout_s=1.5)
         except KernelFailure as failure:
             raise Refusal(f"Failed to start the task: {failure}") from failure
-        if manager.tasks.status(job.uid, now=manager.now()) == "not_found":
-            manager.tasks.start(job.uid, time_start=manager.now(), run_in_background=True)
-            running = manager.model.environment.background_tasks | {job.uid}
-            manager.update_environment(background_tasks=running)
+        if core.tasks.status(job.uid, now=core.now()) == "not_found":
+            core.tasks.start(job.uid, time_start=core.now(), run_in_background=True)
+            running = core.model.environment.background_tasks | {job.uid}
+            core.update_environment(background_tasks=running)
 
     # ----------------------------------------------------------------------------- results
 
     def status(self, task_uid: str | list[str]) -> Any:
         """Return how far one task or several are."""
-        return self._manager.tasks.statuses(task_uid, now=self._manager.now())
+        return self._core.tasks.statuses(task_uid, now=self._core.now())
 
     def result(self, task_uid: str) -> Reply:
         """Return what is known about a task."""
-        manager = self._manager
-        now = manager.now()
+        core = self._core
+        now = core.now()
         return {
             "task_uid": task_uid,
-            "status": manager.tasks.status(task_uid, now=now),
-            "result": manager.tasks.result(task_uid, now=now),
+            "status": core.tasks.status(task_uid, now=now),
+            "result": core.tasks.result(task_uid, now=now),
         }
 
     # ------------------------------------------------------------------------ interrupting
 
     async def interrupt(self, *, task: bool, plan: bool) -> Reply:
         """Interrupt the main thread of the worker, unless it does what must not be disturbed."""
-        manager = self._manager
-        if not manager.settings.use_ipython_kernel:
+        core = self._core
+        if not core.settings.use_ipython_kernel:
             raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")
-        if manager.model.environment.stage is not Stage.READY:
+        if core.model.environment.stage is not Stage.READY:
             raise WrongState("Worker environment does not exist")
-        if manager.model.phase in (Phase.EXECUTING, Phase.STARTING) and not plan:
+        if core.model.phase in (Phase.EXECUTING, Phase.STARTING) and not plan:
             raise WrongState("Not allowed to interrupt running plan")
-        if manager.model.phase is Phase.TASK and not task:
+        if core.model.phase is Phase.TASK and not task:
             raise WrongState("Not allowed to interrupt running task")
         try:
-            await manager.driver.request(Interrupt(), timeout_s=1.5)
+            await core.driver.request(Interrupt(), timeout_s=1.5)
         except KernelFailure as failure:
             raise WrongState(str(failure)) from failure
         return {}

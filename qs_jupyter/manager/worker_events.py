@@ -12,16 +12,17 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qs_jupyter.errors import KernelFailure, StoreFailure
 from qs_jupyter.kernel.driver import ConsoleText
+from qs_jupyter.manager.core import Core
+from qs_jupyter.manager.document_feed import DocumentFeed
+from qs_jupyter.manager.environment import EnvironmentLife
+from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import events
 from qs_jupyter.model.state import MainThread
 from qs_kernel_worker import messages as m
-
-if TYPE_CHECKING:
-    from qs_jupyter.manager.manager import Manager
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +38,17 @@ def listed_run(run: Mapping[str, Any]) -> dict[str, Any]:
 class WorkerEvents:
     """Listens to the worker on behalf of the manager."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(
+        self,
+        core: Core,
+        lists: Lists,
+        environment_life: EnvironmentLife,
+        document_feed: DocumentFeed,
+    ) -> None:
+        self._core = core
+        self._lists = lists
+        self._environment_life = environment_life
+        self._document_feed = document_feed
         self._line: deque[m.NumberedEvent] = deque()
         # Events wait while an adoption or an answer of the worker is under way.
         self._is_held = False
@@ -56,21 +66,21 @@ class WorkerEvents:
         labels: dict[str, Any] = {"stream": text.stream, "source": text.source}
         if text.uid is not None:
             labels["uid"] = text.uid
-        self._manager.streams.text(text.text, text.time, **labels)
+        self._core.streams.text(text.text, text.time, **labels)
 
     def worker_documents(self, item_uid: str | None, documents: list[dict[str, Any]]) -> None:
         """Pass documents on to those who follow them."""
-        self._manager.document_feed.take(item_uid, documents)
+        self._document_feed.take(item_uid, documents)
 
     def worker_died(self, cause: str) -> None:
         """Be without an environment."""
         logger.error("RE Worker has ended unexpectedly: %s", cause)
-        manager = self._manager
-        if manager.model.phase.value == "creating_environment":
-            manager.environment_life.died(cause)
+        core = self._core
+        if core.model.phase.value == "creating_environment":
+            self._environment_life.died(cause)
             return
-        manager.lists.generation = None
-        manager.handle(events.WorkerGone(f"RE Worker has ended unexpectedly: {cause}"))
+        self._lists.generation = None
+        core.handle(events.WorkerGone(f"RE Worker has ended unexpectedly: {cause}"))
 
     # ----------------------------------------------------------------------- holding the line
 
@@ -93,7 +103,7 @@ class WorkerEvents:
             slow = self._take(numbered.event)
             if slow is not None:
                 self._is_held = True
-                self._manager.spawn(self._wait_for(slow, numbered.seq), "worker event")
+                self._core.spawn(self._wait_for(slow, numbered.seq), "worker event")
             else:
                 self._acknowledge(numbered.seq)
 
@@ -107,18 +117,18 @@ class WorkerEvents:
             self.release()
 
     def _acknowledge(self, seq: int) -> None:
-        write = self._manager.last_write
+        write = self._core.last_write
         if write is None or (write.done() and not write.cancelled() and not write.exception()):
-            self._manager.driver.acknowledge(seq)
+            self._core.driver.acknowledge(seq)
         else:
-            self._manager.spawn(self._acknowledge_later(seq), "acknowledge")
+            self._core.spawn(self._acknowledge_later(seq), "acknowledge")
 
     async def _acknowledge_later(self, seq: int) -> None:
         try:
-            await self._manager.durable()
+            await self._core.durable()
         except (StoreFailure, asyncio.CancelledError):
             return
-        self._manager.driver.acknowledge(seq)
+        self._core.driver.acknowledge(seq)
 
     # -------------------------------------------------------------------------- one by one
 
@@ -129,60 +139,60 @@ class WorkerEvents:
         return handler(self, event)
 
     def _startup_progress(self, event: m.StartupProgress) -> None:
-        self._manager.environment_life.progress(event)
+        self._environment_life.progress(event)
 
     def _opened(self, event: m.Opened) -> Coroutine[Any, Any, None]:
-        return self._manager.environment_life.opened(event)
+        return self._environment_life.opened(event)
 
     def _run_engine_changed(self, event: m.RunEngineChanged) -> None:
-        self._manager.update_environment(
+        self._core.update_environment(
             re_state=event.state, deferred_pause=event.deferred_pause_requested
         )
         self._news()
 
     def _main_thread_changed(self, event: m.MainThreadChanged) -> None:
         thread = MainThread(job=event.job, cell=event.cell, held=event.held)
-        self._manager.update_environment(main_thread=thread)
+        self._core.update_environment(main_thread=thread)
         self._news()
 
     def _news(self) -> None:
         """Let autostart look again: the kernel may be free now."""
-        self._manager.hold_autostart(False)
-        self._manager.settle()
+        self._core.hold_autostart(False)
+        self._core.settle()
 
     def _run_changed(self, event: m.RunChanged) -> None:
-        manager = self._manager
-        running = manager.model.running
+        core = self._core
+        running = core.model.running
         if running is None or event.item_uid != running.item.uid:
             return
         entry = listed_run(asdict(event))
-        known = next((i for i, r in enumerate(manager.run_list) if r["uid"] == event.uid), None)
+        known = next((i for i, r in enumerate(core.run_list) if r["uid"] == event.uid), None)
         if known is None:
-            manager.run_list.append(entry)
-        elif event.is_open or manager.run_list[known] == entry:
+            core.run_list.append(entry)
+        elif event.is_open or core.run_list[known] == entry:
             # A run opens once. After a restart the worker tells again what its report said.
             return
         else:
-            manager.run_list[known] = entry
-        manager.renew("run_list_uid")
-        manager.events.add("runs", manager.now(), {"run_list": list(manager.run_list)})
+            core.run_list[known] = entry
+        core.renew("run_list_uid")
+        core.events.add("runs", core.now(), {"run_list": list(core.run_list)})
         if not event.is_open:
             logger.info("Run was closed: '%s' (%s)", event.uid, event.exit_status)
 
     def _lists_changed(self, _event: m.ListsChanged) -> Coroutine[Any, Any, None]:
         async def update() -> None:
-            await self._manager.lists.update_from_worker()
-            self._manager.spawn(self._manager.lists.save_file("ALWAYS"), "save lists")
+            await self._lists.update_from_worker()
+            self._core.spawn(self._lists.save_file("ALWAYS"), "save lists")
 
         return update()
 
     def _task_started(self, event: m.TaskStarted) -> None:
-        manager = self._manager
-        manager.tasks.start(event.uid, time_start=event.time_start, run_in_background=True)
+        core = self._core
+        core.tasks.start(event.uid, time_start=event.time_start, run_in_background=True)
         fact = {"task_uid": event.uid, "status": "running"}
-        manager.events.add("task", manager.now(), fact)
-        tasks = manager.model.environment.background_tasks | {event.uid}
-        manager.update_environment(background_tasks=tasks)
+        core.events.add("task", core.now(), fact)
+        tasks = core.model.environment.background_tasks | {event.uid}
+        core.update_environment(background_tasks=tasks)
 
     def _job_done(self, event: m.JobDone) -> None:
         if event.kind in TASK_NAMES:
@@ -191,12 +201,12 @@ class WorkerEvents:
             self._plan_done(event)
 
     def _task_done(self, event: m.JobDone) -> None:
-        manager = self._manager
+        core = self._core
         success = event.outcome == "completed"
         text = event.msg
         if not success and not text.startswith("Error occurred"):
             text = f"Error occurred while executing '{TASK_NAMES[event.kind]}': {text}"
-        manager.tasks.finish(
+        core.tasks.finish(
             event.uid,
             {
                 "success": success,
@@ -206,26 +216,26 @@ class WorkerEvents:
                 "time_start": event.time_start,
                 "time_stop": event.time_stop,
             },
-            now=manager.now(),
+            now=core.now(),
         )
         if not success:
             logger.error("%s", text, extra={"task_uid": event.uid})
-        remaining = manager.model.environment.background_tasks - {event.uid}
-        manager.update_environment(background_tasks=remaining)
+        remaining = core.model.environment.background_tasks - {event.uid}
+        core.update_environment(background_tasks=remaining)
         if not event.background:
-            manager.follow(events.TaskEnded(event.uid))
-        manager.renew("task_results_uid")
+            core.follow(events.TaskEnded(event.uid))
+        core.renew("task_results_uid")
         fact = {"task_uid": event.uid, "status": "completed", "success": success}
-        manager.events.add("task", manager.now(), fact)
-        manager.settle()
+        core.events.add("task", core.now(), fact)
+        core.settle()
 
     def _plan_done(self, event: m.JobDone) -> None:
-        manager = self._manager
-        running = manager.model.running
+        core = self._core
+        running = core.model.running
         if running is None or running.item.uid != event.item_uid:
             return
         if event.outcome == "paused":
-            manager.handle(events.PlanPaused(event.uid))
+            core.handle(events.PlanPaused(event.uid))
             return
         outcome, text = event.outcome, event.msg
         if event.finished_outside:
@@ -235,7 +245,7 @@ class WorkerEvents:
         elif outcome == "failed" and not text.startswith("Plan failed"):
             text = f"Plan failed: {text}"
         runs = tuple(listed_run(run) for run in event.runs)
-        manager.handle(
+        core.handle(
             events.PlanEnded(
                 outcome=outcome,
                 msg=text,

@@ -142,12 +142,12 @@ class RunningManager:
 
     def status(self) -> dict[str, Any]:
         """Return the status of the moment, as clients read it."""
-        status: dict[str, Any] = json.loads(json.dumps(self.manager.status_board.status()))
+        status: dict[str, Any] = json.loads(json.dumps(self.manager.core.status_board.status()))
         return status
 
     async def until(self, condition: Callable[[Status], Any] | None = None, **facts: Any) -> Status:
         """Wait until the status fits: a condition, or fields with these values."""
-        board = self.manager.status_board
+        board = self.manager.core.status_board
 
         def fits(status: Status) -> bool:
             if condition is not None and not condition(status):
@@ -183,7 +183,7 @@ class RunningManager:
         return [row for row, before in zip(rows, [None, *rows], strict=False) if row != before]
 
     async def _watch_status(self) -> None:
-        board = self.manager.status_board
+        board = self.manager.core.status_board
         while True:
             self.seen.append(self.status())
             await board.next_change()

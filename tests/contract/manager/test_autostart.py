@@ -81,7 +81,7 @@ async def test_a_cell_that_came_first_delays_the_queue_and_loses_nothing(
     }  # not told yet
     await ok(opened, "queue_autostart", enable=True)
     await add(opened, plan(1))
-    await opened.until(lambda _: opened.manager.story()[-1].startswith("SubmissionRefused"))
+    await opened.until(lambda _: opened.manager.core.story()[-1].startswith("SubmissionRefused"))
     assert await numbers(opened) == [1]
     assert await history(opened) == []
     opened.kernel.end_cell()

@@ -31,8 +31,8 @@ def manager(kernel: FakeKernel, tmp_path: Path) -> Next:
 
 def quick_pulse(running: RunningManager) -> Pulse:
     """Return a pulse for those who have no time."""
-    pulse = Pulse(running.manager, every_s=0.01, answer_within_s=0.03)
-    pulse.follow(running.manager.model)
+    pulse = Pulse(running.manager.core, every_s=0.01, answer_within_s=0.03)
+    pulse.follow(running.manager.core.model)
     return pulse
 
 
@@ -62,7 +62,7 @@ async def test_nobody_is_asked_without_an_environment(opened: RunningManager) ->
     await opened.kernel.asked(GetStatus)
     await ok(opened, "environment_close")
     await opened.until(worker_environment_exists=False)
-    pulse.follow(opened.manager.model)
+    pulse.follow(opened.manager.core.model)
     assert pulse.is_asking is False
     assert opened.manager.pulse.is_asking is False
 

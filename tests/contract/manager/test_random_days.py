@@ -129,7 +129,9 @@ class Day:
         present = [number for number in [*waiting, current] if number]
         done = await self.finished()
         status = self.running.status()
-        told = f"{self.story[-12:]} {status['manager_state']} {self.running.manager.story()[-8:]}"
+        told = (
+            f"{self.story[-12:]} {status['manager_state']} {self.running.manager.core.story()[-8:]}"
+        )
         assert len(present) == len(set(present)), f"doubled: {present}; {told}"
         assert set(present) | done == self.known, (
             f"lost: {self.known - set(present) - done}; {told}"

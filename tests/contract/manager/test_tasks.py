@@ -288,6 +288,6 @@ async def test_the_manager_stops_only_when_idle_unless_told_otherwise(
         "Current state: 'executing_queue'"
     )
     await ok(opened, "manager_stop", option="safe_off")
-    await opened.manager.stopped.wait()
+    await opened.manager.core.stopped.wait()
     await opened.end()
     assert not opened.kernel.is_running
