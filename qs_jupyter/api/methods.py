@@ -3,6 +3,7 @@
 import qs_jupyter.api.environment
 import qs_jupyter.api.events
 import qs_jupyter.api.history
+import qs_jupyter.api.items
 import qs_jupyter.api.lock
 import qs_jupyter.api.manager
 import qs_jupyter.api.permissions

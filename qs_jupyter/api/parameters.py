@@ -162,6 +162,14 @@ HistoryUid = Annotated[
     str | None,
     Kind("str", _instance(str, "The '{name}' parameter must be a string: {name}={value!r}")),
 ]
+ItemUid = Annotated[
+    str,
+    Kind(
+        "str",
+        _instance(str, "Parameter 'item_uid' must be a string: {value!r}"),
+        missing="Required parameter 'item_uid' is missing",
+    ),
+]
 EventNumber = Annotated[
     int, Kind("int", _instance(int, "Parameter '{name}' must be an integer: {value!r}"))
 ]

@@ -206,6 +206,7 @@ SLOTS: dict[str, Slot] = {
     "selected": Slot("POS | UID", (_at("pos"), _uid("uid"))),
     "source": Slot("POS | UID", (_at("pos"), _uid("uid"))),
     "uid": Slot("UID", (_one(Free("UID"), _item_uid),)),
+    "item_uid": Slot("UID", (_one(Free("UID"), lambda word, _: {"item_uid": word}),)),
     # where in the queue
     "place": Slot(
         "POS | before UID | after UID", (_beside("before"), _beside("after"), _at("pos"))

@@ -11,6 +11,7 @@ import zmq
 import zmq.asyncio
 
 from qs_jupyter.client.connection import CommunicationFailure, Connection, NoReply, checked
+from qs_jupyter.client.finishing import METHOD, finished, question, waits
 
 
 class AsyncClient:
@@ -84,6 +85,43 @@ class AsyncClient:
                 self.close()
                 raise
         return self.connection.decode(answer)
+
+    async def wait_for(self, item_uid: str, timeout_s: float | None = None) -> dict[str, Any]:
+        """Wait until an item has finished and return it, with its ``result``.
+
+        Requests of other tasks do not wait meanwhile: this one has a socket of its own.
+
+        Raises
+        ------
+        TimeoutError
+            The item is still queued or running after ``timeout_s`` seconds.
+        RequestRefused
+            The manager knows no such item: it was removed, or it is no longer in the history.
+        CommunicationFailure
+            The manager does not answer.
+        """
+        async with self._another() as client:
+            for wait_s in waits(item_uid, timeout_s):
+                limit = wait_s + self.connection.timeout_s
+                try:
+                    reply = await client.call(METHOD, question(item_uid, wait_s), timeout_s=limit)
+                except NoReply:
+                    # The manager may have been started anew while it held the reply back.
+                    reply = await client.call(METHOD, question(item_uid, 0.0))
+                item = finished(reply)
+                if item is not None:
+                    return item
+        raise AssertionError("waiting ends with an item or a TimeoutError")
+
+    def _another(self) -> AsyncClient:
+        chosen = self.connection
+        return AsyncClient(
+            chosen.address,
+            encoding=chosen.encoding,
+            public_key=chosen.public_key,
+            timeout_s=chosen.timeout_s,
+            send_timeout_s=chosen.send_timeout_s,
+        )
 
     def close(self) -> None:
         """Close the socket; the next request opens another one."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import zmq
 
 from qs_jupyter.client.connection import CommunicationFailure, Connection, NoReply, checked
+from qs_jupyter.client.document_stream import document_stream
+from qs_jupyter.client.finishing import METHOD, finished, question, waits
 
 
 class Client:
@@ -81,6 +83,58 @@ class Client:
             self.close()
             raise
         return self.connection.decode(answer)
+
+    def wait_for(self, item_uid: str, timeout_s: float | None = None) -> dict[str, Any]:
+        """Wait until an item has finished and return it, with its ``result``.
+
+        The manager tells when that happens; nothing is asked again and again meanwhile.
+        Without ``timeout_s`` this waits for as long as the item is queued or running.
+
+        Raises
+        ------
+        TimeoutError
+            The item is still queued or running after ``timeout_s`` seconds.
+        RequestRefused
+            The manager knows no such item: it was removed, or it is no longer in the history.
+        CommunicationFailure
+            The manager does not answer.
+        """
+        for wait_s in waits(item_uid, timeout_s):
+            limit = wait_s + self.connection.timeout_s
+            try:
+                reply = self.call(METHOD, question(item_uid, wait_s), timeout_s=limit)
+            except NoReply:
+                # The manager may have been started anew while it held the reply back.
+                reply = self.call(METHOD, question(item_uid, 0.0))
+            item = finished(reply)
+            if item is not None:
+                return item
+        raise AssertionError("waiting ends with an item or a TimeoutError")
+
+    def documents(self, item_uid: str, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
+        """Follow the documents of an item's plan, from now to its end.
+
+        Each is a slim copy of a Bluesky document: a map with ``name`` (``start``,
+        ``descriptor``, ``event``, ``event_page``, ``stop``) and what a live view needs. The
+        worker sends documents only while somebody follows, so begin before the plan starts.
+        Other requests of this client can be made meanwhile.
+
+        Raises
+        ------
+        TimeoutError
+            Nothing came for ``timeout_s`` seconds.
+        CommunicationFailure
+            The manager does not answer, or was started anew.
+        """
+        chosen = self.connection
+        another = Client(
+            chosen.address,
+            encoding=chosen.encoding,
+            public_key=chosen.public_key,
+            timeout_s=chosen.timeout_s,
+            send_timeout_s=chosen.send_timeout_s,
+        )
+        return document_stream(another, item_uid, timeout_s)
 
     def close(self) -> None:
         """Close the socket; the next request opens another one."""

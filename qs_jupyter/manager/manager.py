@@ -22,6 +22,7 @@ from qs_jupyter.manager.recovery import Recovery
 from qs_jupyter.manager.runs import Runs
 from qs_jupyter.manager.streams import Streams
 from qs_jupyter.manager.task_runs import TaskRuns
+from qs_jupyter.manager.whereabouts import Whereabouts
 from qs_jupyter.manager.worker_events import WorkerEvents
 from qs_jupyter.settings import Settings
 from qs_jupyter.store.store import Store
@@ -37,6 +38,7 @@ class Manager:
         self.permissions = PermissionsKeeper(core, self.lists)
         self.locking = Locking(core)
         self.queue_edits = QueueEdits(core, self.lists)
+        self.whereabouts = Whereabouts(core)
         self.submissions = Submissions(core, self.lists)
         self.runs = Runs(core, self.queue_edits, self.submissions)
         self.task_runs = TaskRuns(core, self.lists, self.submissions)

@@ -49,6 +49,10 @@ class History:
         """All entries as a JSON array."""
         return f"[{', '.join([entry.text for entry in self._entries])}]"
 
+    def find(self, uid: str) -> HistoryEntry | None:
+        """Return the entry of an item, the newest first looked at; None when there is none."""
+        return next((entry for entry in reversed(self._entries) if entry.uid == uid), None)
+
     def append(self, entry: HistoryEntry) -> None:
         """Take in a finished item; the caller records it together with the end of the plan."""
         self._entries.append(entry)

@@ -90,6 +90,7 @@ GOOD: dict[str, Any] = {
     "enable": True,
     "script": "1",
     "task_uid": "unknown",
+    "item_uid": "unknown",
     "lock_key": "key",
     "test_name": "reserve_kernel",
 }
