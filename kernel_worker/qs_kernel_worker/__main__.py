@@ -32,6 +32,9 @@ if __name__ == "__main__":
     _forget_code_path()
     if not sys.path or Path(sys.path[0] or ".").resolve() == Path.cwd():
         sys.path.pop(0)  # `-m` puts the working folder first; the kernel adds it as IPython does
+    from qs_kernel_worker.collector import collect_rarely
+
+    collect_rarely()
     from qs_kernel_worker.application import main
 
     main()

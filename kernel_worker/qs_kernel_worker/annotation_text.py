@@ -56,7 +56,7 @@ def annotation_text(annotation: Any) -> str | None:
         return "None"
     try:
         return _text(annotation)
-    except _NoTextError:
+    except Exception:  # noqa: BLE001 - any object may stand in a header, and may not like questions
         return None
 
 
@@ -128,7 +128,13 @@ def _literal(annotation: Any, arguments: tuple[Any, ...]) -> str:
     return f"typing.Literal[{', '.join(repr(argument) for argument in arguments)}]"
 
 
+def _annotated(annotation: Any, arguments: tuple[Any, ...]) -> str:
+    # What is noted beside a type is for others; postponed annotations lose it, too.
+    return _text(arguments[0])
+
+
 _SPECIAL_FORMS: dict[Any, Callable[[Any, tuple[Any, ...]], str]] = {
+    typing.Annotated: _annotated,
     typing.Union: _union,
     types.UnionType: _bar_union,
     typing.Literal: _literal,

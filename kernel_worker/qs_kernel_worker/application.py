@@ -29,17 +29,20 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from traitlets import DottedObjectName, Integer, Type
 
+from qs_kernel_worker.collector import collect_as_usual
 from qs_kernel_worker.hooks import check_hooks
 from qs_kernel_worker.kernel import WorkerKernel
 from qs_kernel_worker.messages import CONFIG_VARIABLE, WorkerConfig
+from qs_kernel_worker.no_debugger import leave_out_debugger
 from qs_kernel_worker.output import log_file_descriptor
 from qs_kernel_worker.shell import refuse_input
 from qs_kernel_worker.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-# A stalled reader of iopub may not lose text at once, nor eat all memory.
-SEND_QUEUE = 100_000
+# A stalled reader of iopub may not lose text at once, nor eat all memory. The manager asks again
+# for what it has lost.
+SEND_QUEUE = 20_000
 
 # With the usual 5 ms a plan that computes makes the control thread answer in 13 ms.
 SWITCH_INTERVAL_S = 0.0005
@@ -90,6 +93,7 @@ class WorkerApp(IPKernelApp):  # type: ignore[misc]
                 self.worker.open_environment()
         finally:
             kernel.post_handler_hook()
+            collect_as_usual()
 
     def _report_crashes(self) -> None:
         """Write stacks to the log file on a crash, and on SIGUSR1 at any time."""
@@ -113,6 +117,7 @@ def read_config() -> WorkerConfig:
 def main() -> None:
     """Run the worker."""
     check_hooks()
+    leave_out_debugger()
     app = WorkerApp.instance()
     app.initialize()
     app.start()

@@ -1,4 +1,4 @@
-"""Other clients of the kernel: answered while the main thread is busy, their cells parked.
+"""Other clients of the kernel: answered while the main thread is busy.
 
 Hooks into ipykernel 7.4 (``kernelbase.Kernel``): ``shell_handlers``, ``shell_stream``,
 ``_publish_status(status, channel, parent)``, ``do_complete``, ``do_inspect``.
@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,7 +23,6 @@ from qs_kernel_worker.main_thread import MainThread
 
 logger = logging.getLogger(__name__)
 
-CELL = "execute_request"
 ANSWERED_HERE = (
     "kernel_info_request",
     "connect_request",
@@ -39,31 +37,13 @@ Frames = list[Any]
 
 
 class Clients:
-    """Parks cells until they may run; answers what needs no main thread."""
+    """Answers what needs no main thread."""
 
-    def __init__(
-        self, kernel: Any, main_thread: MainThread, forward: Callable[[Frames], Awaitable[None]]
-    ) -> None:
+    def __init__(self, kernel: Any, main_thread: MainThread) -> None:
         self._kernel = kernel
         self._main_thread = main_thread
-        self._forward = forward
-        self._parked: deque[tuple[Mapping[str, Any], Frames]] = deque()
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="completion")
         self._tasks: set[asyncio.Task[None]] = set()
-
-    async def take_cell(self, header: Mapping[str, Any], frames: Frames) -> None:
-        """Send a cell to the main thread, after those that wait already, when it may go."""
-        self._parked.append((header, frames))
-        await self.retry()
-
-    async def retry(self) -> None:
-        """Let go the parked cells that may run."""
-        while self._parked and self._main_thread.admit_cell(self._parked[0][0]):
-            await self._forward(self._parked.popleft()[1])
-        reserved_s = self._main_thread.reserved_s
-        if self._parked and reserved_s > 0:
-            loop = asyncio.get_running_loop()
-            loop.call_later(reserved_s, lambda: self._keep(self.retry()))
 
     def can_answer(self, msg_type: str) -> bool:
         """Whether this request is answered here because the main thread is taken."""

@@ -79,15 +79,17 @@ class DeviceTree:
 
 def is_device(candidate: Any) -> bool:
     """Return True for objects that bluesky can read or fly, and for ophyd-async devices."""
-    if inspect.isclass(candidate) or inspect.ismodule(candidate):
-        return False
-    if _is_ophyd_async(candidate):
-        return True
     try:
+        if inspect.isclass(candidate) or inspect.ismodule(candidate):
+            return False
+        if _is_ophyd_async(candidate):
+            return True
         abilities = _abilities(candidate)
+        return bool(abilities["is_readable"] or abilities["is_flyable"]) and not _answers_all(
+            candidate
+        )
     except Exception:  # noqa: BLE001 - looking at attributes runs code of strangers
         return False
-    return bool(abilities["is_readable"] or abilities["is_flyable"])
 
 
 def is_area_detector(cls: type) -> bool:
@@ -108,6 +110,11 @@ def component_names(device: Any) -> Iterator[str]:
     names = getattr(device, "component_names", ())
     if isinstance(names, Iterable) and not isinstance(names, (str, Mapping)):
         yield from (name for name in names if isinstance(name, str))
+
+
+def _answers_all(candidate: Any) -> bool:
+    """Return True for mocks and catalogues, which have every attribute one asks for."""
+    return getattr(candidate, "an_attribute_of_no_device", None) is not None
 
 
 def _is_ophyd_async(candidate: Any) -> bool:

@@ -52,25 +52,40 @@ def is_plan(candidate: Any) -> bool:
         return False
 
 
-def describe_plan(name: str, plan: Callable[..., Any], names: Names) -> dict[str, Any]:
+def describe_plan(
+    name: str, plan: Callable[..., Any], names: Names, *, strict: bool = False
+) -> dict[str, Any]:
     """Return the description of a plan under its name in the namespace.
+
+    With ``strict`` every default must be plain data; else one that is not is only noted.
 
     Raises
     ------
     InvalidPlanError
         When the signature can not be read, or the decorator says something impossible.
     """
-    decorator = _decorator(plan)
-    texts = read_docstring(inspect.getdoc(_innermost(plan)))
     try:
-        signature = inspect.signature(plan)
-        hints = _header_types(plan, signature)
-        parameters = [
-            _describe_parameter(parameter, hints, decorator, texts, names)
-            for parameter in signature.parameters.values()
-        ]
+        return _described(name, plan, names, strict=strict)
     except (TypeError, ValueError) as error:
-        raise InvalidPlanError(f"Failed to create description of plan {name!r}: {error}") from error
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - signatures, defaults and attributes of strangers
+        reason = f"{type(error).__name__}: {error}"
+    raise InvalidPlanError(f"Failed to create description of plan {name!r}: {reason}")
+
+
+def _described(
+    name: str, plan: Callable[..., Any], names: Names, *, strict: bool
+) -> dict[str, Any]:
+    decorator = _decorator(plan)
+    texts = _texts(plan)
+    signature = inspect.signature(plan)
+    hints = _header_types(plan, signature)
+    parameters = [
+        _describe_parameter(parameter, hints, decorator, texts, names)
+        for parameter in signature.parameters.values()
+    ]
+    if strict:
+        _refuse_unknown_defaults(parameters)
     description: dict[str, Any] = {
         "name": name,
         "properties": {"is_generator": inspect.isgeneratorfunction(plan)},
@@ -83,6 +98,13 @@ def describe_plan(name: str, plan: Callable[..., Any], names: Names) -> dict[str
     if text:
         description["description"] = text
     return description
+
+
+def _texts(plan: Callable[..., Any]) -> Texts:
+    try:
+        return read_docstring(inspect.getdoc(_innermost(plan)))
+    except Exception:  # noqa: BLE001 - texts are for people only, and no reason to lose a plan
+        return Texts()
 
 
 def _describe_parameter(
@@ -208,6 +230,15 @@ def _default(parameter: inspect.Parameter, facts: Mapping[str, Any]) -> dict[str
     text = _literal(parameter.default)
     # The parameter stays optional; clients only can not show what it will be.
     return {"x_default_repr": _short_repr(parameter.default)} if text is None else {"default": text}
+
+
+def _refuse_unknown_defaults(parameters: list[dict[str, Any]]) -> None:
+    for parameter in parameters:
+        if "x_default_repr" in parameter:
+            raise ValueError(
+                f"parameter {parameter['name']!r}: The expression {parameter['x_default_repr']!r} "
+                "can not be evaluated: the default is no plain value"
+            )
 
 
 def _literal(value: Any) -> str | None:

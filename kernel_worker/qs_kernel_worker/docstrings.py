@@ -100,8 +100,10 @@ def _items(lines: list[str]) -> dict[str, str]:
 
 def _names(line: str) -> list[str]:
     head = line.split(":", 1)[0]
-    names = (name.strip().strip("`").lstrip("*") for name in head.split(","))
-    return [name for name in names if name]
+    # A name in backticks, as some of Bluesky's plans have it, is not read: clients compare the
+    # descriptions of plans with those of other queue servers, which do not read it either.
+    names = (name.strip().lstrip("*") for name in head.split(","))
+    return [name for name in names if name.isidentifier()]
 
 
 def _dedented(lines: list[str]) -> str:

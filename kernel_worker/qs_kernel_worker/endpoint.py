@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from qs_kernel_worker import messages as m
+from qs_kernel_worker import output
 from qs_kernel_worker.outbox import to_json
 from qs_kernel_worker.tasks import Task
 from qs_kernel_worker.worker import Worker
@@ -37,15 +38,19 @@ SLOW = (m.GetMetadata,)
 class Endpoint:
     """One handler per request. All of them are quick and called in the control thread."""
 
-    def __init__(self, worker: Worker, *, end: Callable[[], None]) -> None:
+    def __init__(
+        self, worker: Worker, *, end: Callable[[], None], strike: Callable[[], None]
+    ) -> None:
         self._worker = worker
         self._end = end
+        self._strike = strike
         self._hold_timer: asyncio.TimerHandle | None = None
         self._handlers: dict[type, Callable[[Any], Any]] = {
             m.Hello: self._hello,
             m.GetStatus: self._get_status,
             m.GetEvents: self._get_events,
             m.Acknowledge: self._acknowledge,
+            m.GetText: self._get_text,
             m.GetLists: self._get_lists,
             m.GetReport: self._get_report,
             m.GetMetadata: self._get_metadata,
@@ -92,7 +97,11 @@ class Endpoint:
 
     def _acknowledge(self, request: m.Acknowledge) -> dict[str, Any]:
         self._worker.outbox.acknowledge(request.upto)
+        output.shared.kept.acknowledge(request.text_upto)
         return {}
+
+    def _get_text(self, request: m.GetText) -> dict[str, Any]:
+        return output.shared.kept.since(request.since)
 
     def _get_lists(self, request: m.GetLists) -> dict[str, Any]:
         return self._worker.lists.changes_since(request.since)
@@ -116,7 +125,7 @@ class Endpoint:
         if request.target == "group":
             os.killpg(os.getpgid(0), signal.SIGINT)
         elif request.target == "main":
-            interrupt_main_thread()
+            self._worker.main_thread.interrupt(self._strike)
         elif request.target == "engine":
             self._worker.engine.force_halt()
         else:
@@ -164,13 +173,6 @@ class Endpoint:
 def error_reply(message: str) -> str:
     """Return the content of a reply that refuses."""
     return to_json({"status": "error", "message": message})
-
-
-def interrupt_main_thread() -> None:
-    """Interrupt the main thread only; children of background tasks are left in peace."""
-    ident = threading.main_thread().ident
-    assert ident is not None
-    signal.pthread_kill(ident, signal.SIGINT)
 
 
 def stacks() -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
 import inspect
 import linecache
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -20,6 +22,7 @@ _MAX_TRACEBACK = 20_000
 _MAX_REMEMBERED = 100
 
 _remembered: list[str] = []
+_errors_of_run: ContextVar[bool] = ContextVar("errors of %run reach their caller", default=False)
 
 
 def run_source(source: str, filename: str, user_ns: dict[str, Any], shell: Any = None) -> None:
@@ -39,10 +42,39 @@ def run_source(source: str, filename: str, user_ns: dict[str, Any], shell: Any =
     # The loader of cells compiles before it runs: a mistake in the last line runs nothing.
     body = compile(tree, filename, "exec", flags, dont_inherit=True)
     value = None if last is None else compile(last, filename, "eval", flags, dont_inherit=True)
-    with shell.builtin_trap:
+    with shell.builtin_trap, errors_of_run(shell):
         _evaluate(body, user_ns)
         if value is not None:
             _display(_evaluate(value, user_ns))
+
+
+@contextmanager
+def errors_of_run(shell: Any) -> Iterator[None]:
+    """Let an error in a file that ``%run`` runs reach the code that runs it.
+
+    IPython shows it and goes on, so that half of a profile would be missing unnoticed. Cells
+    of a console, also those at the same time, are left to IPython.
+    """
+    if "safe_execfile" not in vars(shell):
+        shell.safe_execfile = functools.partial(_run_file, shell.safe_execfile)
+    token = _errors_of_run.set(True)
+    try:
+        yield
+    finally:
+        _errors_of_run.reset(token)
+
+
+def _run_file(
+    safely: Callable[..., None], file: str, *where: Any, exit_ignore: bool = False, **options: Any
+) -> None:
+    if not _errors_of_run.get():
+        safely(file, *where, exit_ignore=exit_ignore, **options)
+        return
+    try:
+        safely(file, *where, **{**options, "raise_exceptions": True})
+    except SystemExit:
+        if not exit_ignore:
+            raise
 
 
 def _evaluate(code: CodeType, user_ns: dict[str, Any]) -> Any:

@@ -2,10 +2,11 @@
 
 Hooks into ipykernel 7.4 (``kernelbase.Kernel``, ``ipkernel.IPythonKernel``):
 ``process_control``, ``shell_channel_thread_main``, ``dispatch_shell``, ``set_parent``,
-``shutdown_request``, ``_send_interrupt_children``, ``pre_handler_hook``,
+``shutdown_request``, ``interrupt_request``, ``_send_interrupt_children``, ``pre_handler_hook``,
 ``post_handler_hook``, ``_publish_status``, ``_topic``, ``shell_class``, ``shell_stream``,
 ``control_stream``, ``control_thread``, ``iopub_socket``, ``start``,
-``shell_channel_thread.io_loop``, ``io_loop``, ``_shell_parent``, ``_shell_parent_ident``.
+``shell_channel_thread.io_loop``, ``io_loop``, ``_shell_parent``, ``_shell_parent_ident``,
+``poll_stopped_queue``.
 
 A stock kernel announces every control request as busy and idle, waits for two flushes in it,
 runs jobs and cells in one undivided queue, lets any client end it, and interrupts its whole
@@ -28,12 +29,13 @@ from ipykernel.ipkernel import IPythonKernel
 from traitlets import Type
 
 from qs_kernel_worker import messages as m
-from qs_kernel_worker.clients import CELL, Clients
-from qs_kernel_worker.endpoint import Endpoint, error_reply, interrupt_main_thread
+from qs_kernel_worker.clients import Clients
+from qs_kernel_worker.endpoint import Endpoint, error_reply
 from qs_kernel_worker.interrupts import Interrupts
 from qs_kernel_worker.main_thread import AcceptedJob, Admission
 from qs_kernel_worker.outbox import to_json
 from qs_kernel_worker.output import flush_output
+from qs_kernel_worker.parked_cells import ParkedCells
 from qs_kernel_worker.shell import WorkerShell
 from qs_kernel_worker.worker import Worker, failed_job
 
@@ -41,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 # A worker whose manager died while it started it may have been noted nowhere.
 UNGREETED_LIMIT_S = 120.0
+
+CELL = "execute_request"
 
 
 @dataclass(frozen=True)
@@ -70,16 +74,17 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
     def attach(self, worker: Worker) -> None:
         """Serve this worker; called before the channels are read."""
         self._worker = worker
-        self._endpoint = Endpoint(worker, end=self.end)
-        self._clients = Clients(self, worker.main_thread, super().shell_channel_thread_main)
+        self._clients = Clients(self, worker.main_thread)
+        self._parked = ParkedCells(self, worker.main_thread, super().shell_channel_thread_main)
         self._late_answers: set[asyncio.Task[None]] = set()
         self.interrupts = Interrupts(lambda: worker.main_thread.holder)
         self.interrupts.install()
+        self._endpoint = Endpoint(worker, end=self.end, strike=self.interrupts.strike)
         self.shell.interrupts = self.interrupts
         worker.outbox.on_append(self._push_event)
         worker.engine.documents.on_batch(self._push_documents)
         worker.main_thread.when_unparked(
-            lambda: self.shell_channel_thread.io_loop.add_callback(self._clients.retry)
+            lambda: self.shell_channel_thread.io_loop.add_callback(self._parked.retry)
         )
 
     def start(self) -> None:
@@ -87,6 +92,9 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
         super().start()
         loop = self.control_thread.io_loop
         loop.add_callback(loop.call_later, UNGREETED_LIMIT_S, self._end_if_ungreeted)
+
+    async def poll_stopped_queue(self) -> None:
+        """Wait for no stops: there is no debugger."""
 
     def _end_if_ungreeted(self) -> None:
         if self._worker.lease is None:
@@ -134,8 +142,38 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
         if parent["header"].get("session") == self._worker.lease:
             self.end()
 
+    async def interrupt_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Interrupt what the sender has typed, and take back its cells that wait.
+
+        A front end that uses other sessions for its cells names them in ``sessions``;
+        ``waiting_only`` leaves alone what runs.
+        """
+        session = parent["header"].get("session")
+        if session == self._worker.lease:
+            self._send_interrupt_children()
+            refusal = None
+        else:
+            refusal = await self._interrupt_cells(session, parent["content"])
+        content: dict[str, Any] = {"status": "ok"}
+        if refusal is not None:
+            content = {"status": "error", "ename": "NotInterrupted", "evalue": refusal}
+            content["traceback"] = [f"NotInterrupted: {refusal}"]
+        self.session.send(stream, "interrupt_reply", content, parent, ident=ident)
+
+    async def _interrupt_cells(self, session: Any, content: dict[str, Any]) -> str | None:
+        """Take back or interrupt cells; say what is in the way when neither was possible."""
+        sessions = content.get("sessions") or [session]
+        main_thread = self._worker.main_thread
+        loop = self.shell_channel_thread.io_loop.asyncio_loop
+        taking_back = asyncio.run_coroutine_threadsafe(self._parked.take_back(sessions), loop)
+        if await asyncio.wrap_future(taking_back) or content.get("waiting_only"):
+            return None
+        if main_thread.interrupt_cell(sessions, self.interrupts.strike) or not main_thread.is_busy:
+            return None
+        return main_thread.busy_with()
+
     def _send_interrupt_children(self) -> None:
-        interrupt_main_thread()
+        self._worker.main_thread.interrupt(self.interrupts.strike)
 
     # ------------------------------------------------------------- shell-channel thread
 
@@ -152,7 +190,7 @@ class WorkerKernel(IPythonKernel):  # type: ignore[misc]
                     msg
                 )  # wakes the main thread, in any GUI loop
         elif envelope.msg_type == CELL:
-            await self._clients.take_cell(envelope.header, msg)
+            await self._parked.take(envelope.header, envelope.idents, msg)
         elif self._clients.can_answer(envelope.msg_type):
             await self._clients.answer(msg)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,10 +125,8 @@ class MainThread:
             if key in self._seen:
                 return Admission("known")
             if self.is_busy:
-                return Admission("busy", self._busy_with())
-            self._seen[key] = None
-            if len(self._seen) > REMEMBERED_JOBS:
-                self._seen.popitem(last=False)
+                return Admission("busy", self.busy_with())
+            self._note_seen(key)
             self._job = accepted
             self._tell()
         return Admission("taken")
@@ -138,8 +136,13 @@ class MainThread:
         key = (job.uid, job.attempt)
         with self._lock:
             is_new = key not in self._seen
-            self._seen[key] = None
+            self._note_seen(key)
         return is_new
+
+    def _note_seen(self, key: tuple[str, int]) -> None:
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED_JOBS:
+            self._seen.popitem(last=False)
 
     def hand_over(self, accepted: AcceptedJob) -> None:
         """Make an admitted job available, once its acknowledgement is on the way."""
@@ -180,6 +183,40 @@ class MainThread:
             self._tell()
         return True
 
+    def why_cells_wait(self) -> str:
+        """Say, for the author of a cell, what keeps it from running."""
+        job = self._job
+        if self._is_opening:
+            return "the startup code is still running"
+        if job is None:
+            return "the queue is running"
+        name = getattr(job.job, "name", "")
+        if isinstance(job.job, FunctionJob):
+            return f"the function {name!r} of a task is running"
+        if isinstance(job.job, PlanJob):
+            return f"the queue is running, now the plan {name!r}"
+        what = "script of a task" if job_kind(job.job) == "script" else "plan of the queue"
+        return f"a {what} is running"
+
+    def interrupt(self, strike: Callable[[], None]) -> None:
+        """Interrupt whatever occupies the main thread; nothing when it is idle.
+
+        What is struck cannot end, and nothing else begin, between the look and the strike: an
+        interrupt of an idle worker would hit the next cell.
+        """
+        with self._lock:
+            if self.holder is not None:
+                strike()
+
+    def interrupt_cell(self, sessions: Collection[str], strike: Callable[[], None]) -> bool:
+        """Interrupt the cell that runs if it belongs to one of these sessions; say whether."""
+        with self._lock:
+            cell = self.cell
+            is_theirs = cell is not None and cell["session"] in sessions
+            if is_theirs:
+                strike()
+        return is_theirs
+
     def cell_done(self, msg_id: str) -> None:
         """Note that a cell has left the main thread."""
         with self._lock:
@@ -200,7 +237,8 @@ class MainThread:
         if not self._is_held:
             self._when_unparked()
 
-    def _busy_with(self) -> str:
+    def busy_with(self) -> str:
+        """Say what occupies the main thread."""
         if self._is_opening:
             return "the startup code is still running"
         if self._job is not None:

@@ -1,6 +1,6 @@
-"""Every message between the manager and the worker.
+"""Every message between the manager and the worker, and how it is written.
 
-Four families, each a tagged union of frozen dataclasses of plain JSON data:
+Four families, each a tagged union of frozen dataclasses of plain JSON data, with a room each:
 
 * **requests** go over the control channel as ``qs_request`` and are answered at once
   with ``qs_reply``, also in the middle of a plan;
@@ -18,10 +18,100 @@ ignored, so neighbouring versions can talk; an unknown type is answered with an 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
-PROTOCOL_VERSION = 1
+from qs_kernel_worker.events import (
+    Event,
+    JobDone,
+    ListsChanged,
+    MainThreadChanged,
+    Opened,
+    RunChanged,
+    RunEngineChanged,
+    StartupProgress,
+    TaskStarted,
+)
+from qs_kernel_worker.jobs import (
+    ContinueJob,
+    FunctionJob,
+    Job,
+    PlanJob,
+    ScriptJob,
+)
+from qs_kernel_worker.requests import (
+    PROTOCOL_VERSION,
+    TEXT_SEQ,
+    Acknowledge,
+    CancelTask,
+    FollowDocuments,
+    GetEvents,
+    GetLists,
+    GetMetadata,
+    GetReport,
+    GetStacks,
+    GetStatus,
+    GetText,
+    Hello,
+    Hold,
+    Interrupt,
+    JobReport,
+    Pause,
+    Request,
+    Shutdown,
+    StartTask,
+    WorkerReport,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "DOCUMENTS_TYPE",
+    "EVENT_TYPE",
+    "PROTOCOL_VERSION",
+    "REPLY_TYPE",
+    "REQUEST_TYPE",
+    "RUN_REPLY_TYPE",
+    "RUN_TYPE",
+    "TEXT_SEQ",
+    "Acknowledge",
+    "CancelTask",
+    "ContinueJob",
+    "Event",
+    "FollowDocuments",
+    "FunctionJob",
+    "GetEvents",
+    "GetLists",
+    "GetMetadata",
+    "GetReport",
+    "GetStacks",
+    "GetStatus",
+    "GetText",
+    "Hello",
+    "Hold",
+    "Interrupt",
+    "Job",
+    "JobDone",
+    "JobReport",
+    "ListsChanged",
+    "MainThreadChanged",
+    "NumberedEvent",
+    "Opened",
+    "Pause",
+    "PlanJob",
+    "Request",
+    "RunChanged",
+    "RunEngineChanged",
+    "ScriptJob",
+    "Shutdown",
+    "StartTask",
+    "StartupProgress",
+    "TaskStarted",
+    "UnknownMessageError",
+    "WorkerConfig",
+    "WorkerReport",
+    "decode",
+    "encode",
+]
 
 REQUEST_TYPE = "qs_request"
 REPLY_TYPE = "qs_reply"
@@ -54,361 +144,6 @@ class WorkerConfig:
     matplotlib: str | None = None
     parked_cells: bool = True
 
-
-# ---------------------------------------------------------------- requests (control channel)
-
-
-@dataclass(frozen=True)
-class Hello:
-    """First word of a manager; answered with a `WorkerReport`.
-
-    ``session`` is the Jupyter session id of the manager that from now on holds the lease:
-    jobs, shutdown and acknowledgements of other sessions are refused.
-    """
-
-    session: str
-    version: int = PROTOCOL_VERSION
-
-
-@dataclass(frozen=True)
-class GetStatus:
-    """Ask for a fresh `WorkerReport`, without taking the lease."""
-
-
-@dataclass(frozen=True)
-class GetEvents:
-    """Ask for the events after number ``since``: ``{"events": [...], "seq": int}``."""
-
-    since: int = 0
-
-
-@dataclass(frozen=True)
-class Acknowledge:
-    """Events up to and including ``upto`` are safe with the manager; forget them."""
-
-    upto: int
-
-
-@dataclass(frozen=True)
-class GetLists:
-    """Ask for the existing plans and devices, ``{"generation", "plans", "devices"}``.
-
-    With ``since`` equal to a generation the worker still remembers, only the difference
-    comes: ``{"generation", "since", "plans": {name: description | None}, "devices": …}``,
-    where None stands for a removed name. Otherwise ``since`` in the reply is None.
-    """
-
-    since: int | None = None
-
-
-@dataclass(frozen=True)
-class GetReport:
-    """Ask for the report of the last opening (see `Opened`)."""
-
-
-@dataclass(frozen=True)
-class GetMetadata:
-    """Ask for ``RE.md``: ``{"metadata": plain data, "foreign": what in it is no JSON}``."""
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Ask the Run Engine to pause: ``deferred`` (next checkpoint) or ``immediate``."""
-
-    option: str = "deferred"
-
-
-@dataclass(frozen=True)
-class Interrupt:
-    """Send an interrupt to the main thread.
-
-    ``group``: to the whole process group. ``engine``: end a plan by force that blocks the
-    loop of the Run Engine.
-    """
-
-    target: str = "main"
-
-
-@dataclass(frozen=True)
-class StartTask:
-    """Start a background task in a thread of its own. ``job`` is an encoded job."""
-
-    job: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class CancelTask:
-    """Raise KeyboardInterrupt in the thread of a background task (best effort)."""
-
-    uid: str
-
-
-@dataclass(frozen=True)
-class Hold:
-    """Keep the main thread for the manager: park cells of other clients until released.
-
-    ``seconds`` bounds a hold with no job (the worker lets go by itself); None means until
-    `Hold(on=False)`.
-    """
-
-    on: bool
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class FollowDocuments:
-    """Begin or end to send the documents of plans, slim and in batches."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class GetStacks:
-    """Ask for the stacks of all threads: ``{"stacks": text}``."""
-
-
-@dataclass(frozen=True)
-class Shutdown:
-    """End the worker in order; answered first, then the process ends."""
-
-
-Request = (
-    Hello
-    | GetStatus
-    | GetEvents
-    | Acknowledge
-    | GetLists
-    | GetReport
-    | GetMetadata
-    | Pause
-    | Interrupt
-    | StartTask
-    | CancelTask
-    | Hold
-    | FollowDocuments
-    | GetStacks
-    | Shutdown
-)
-
-# ------------------------------------------------------------------------ jobs (shell channel)
-
-
-@dataclass(frozen=True)
-class PlanJob:
-    """Run one plan.
-
-    ``convert`` names, for each parameter of the plan, the strings in its value that stand
-    for objects of the namespace (``{"detectors": ["det1", "stage.x"]}``); every other string
-    stays a string. The manager computes it from permissions and the plan's description, so
-    the worker does no permission work. ``metadata`` goes into the start document.
-    """
-
-    uid: str
-    attempt: int
-    item_uid: str
-    name: str
-    args: list[Any] = field(default_factory=list)
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    convert: dict[str, list[str]] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ContinueJob:
-    """Resume, stop, abort or halt the paused plan of ``item_uid``."""
-
-    uid: str
-    attempt: int
-    item_uid: str
-    action: str
-
-
-@dataclass(frozen=True)
-class FunctionJob:
-    """Call one function of the namespace with the arguments as sent.
-
-    ``convert`` works as in `PlanJob`, for the opt-in conversion of names.
-    """
-
-    uid: str
-    attempt: int
-    name: str
-    args: list[Any] = field(default_factory=list)
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    convert: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ScriptJob:
-    """Run Python source in the namespace; empty source only rebuilds what is asked for."""
-
-    uid: str
-    attempt: int
-    script: str = ""
-    update_lists: bool = True
-    update_re: bool = False
-
-
-Job = PlanJob | ContinueJob | FunctionJob | ScriptJob
-
-# ------------------------------------------------------------- reports (content of the replies)
-
-
-@dataclass(frozen=True)
-class JobReport:
-    """What the main thread is doing for the manager: the job's uid, kind and item."""
-
-    uid: str
-    kind: str
-    item_uid: str | None = None
-    time_start: float = 0.0
-
-
-@dataclass(frozen=True)
-class WorkerReport:
-    """The whole state of the worker in one answer.
-
-    ``phase`` is ``starting`` (startup code runs), ``failed`` or ``ready``. ``cell`` describes
-    the cell of another client that holds the main thread (``{"session", "user", "since"}``),
-    or is None. ``re_state`` is None without a usable ``RE``. ``time_start`` is when the worker
-    was started: what was to be run before that was meant for another one.
-    """
-
-    epoch: str
-    seq: int
-    pid: int
-    phase: str
-    version: int = PROTOCOL_VERSION
-    startup_file: str | None = None
-    re_state: str | None = None
-    deferred_pause_requested: bool = False
-    job: dict[str, Any] | None = None
-    paused_item_uid: str | None = None
-    cell: dict[str, Any] | None = None
-    held: bool = False
-    background_tasks: list[str] = field(default_factory=list)
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    lists_generation: int = 0
-    time_start: float = 0.0
-
-
-# ------------------------------------------------------------------------- events (numbered)
-
-
-@dataclass(frozen=True)
-class StartupProgress:
-    """A startup file (script, module) begins or has ended; ``index`` counts from 1."""
-
-    file: str
-    index: int
-    total: int
-    done: bool = False
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Startup is over. ``ok`` False: ``msg``, ``file``, ``line`` and ``traceback`` say why.
-
-    ``report`` holds per-file durations and everything that was left out:
-    ``{"files": [{"file", "seconds", "ok"}], "stage": str, "warnings": [str],
-    "rejected_plans": {name: reason}, "rejected_devices": {name: reason}}``.
-    """
-
-    ok: bool
-    msg: str = ""
-    file: str | None = None
-    line: int | None = None
-    traceback: str = ""
-    report: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class RunEngineChanged:
-    """The Run Engine entered another state, or a deferred pause was requested."""
-
-    state: str | None
-    deferred_pause_requested: bool = False
-
-
-@dataclass(frozen=True)
-class RunChanged:
-    """A run was opened, or closed (then ``exit_status`` is set).
-
-    ``item_uid`` is None for runs of plans that a console started.
-    """
-
-    uid: str
-    scan_id: int | None
-    is_open: bool
-    exit_status: str | None
-    item_uid: str | None
-
-
-@dataclass(frozen=True)
-class ListsChanged:
-    """The existing plans or devices differ from those of the generation before."""
-
-    generation: int
-
-
-@dataclass(frozen=True)
-class JobDone:
-    """A job of the manager left the main thread.
-
-    ``outcome`` for plans and their continuations: ``completed``, ``failed``, ``paused``,
-    ``stopped``, ``aborted``, ``halted``; for functions and scripts ``completed``, ``failed``.
-    ``runs`` lists the runs of the plan as in `RunChanged`. ``return_value`` is None unless
-    ``outcome`` is ``completed``; a value that is no JSON makes the outcome ``failed``, with
-    the type's name in ``return_type`` and a short ``return_repr``.
-    ``finished_outside`` marks a paused plan that a console user carried to its end.
-    """
-
-    uid: str
-    kind: str
-    outcome: str
-    item_uid: str | None = None
-    msg: str = ""
-    traceback: str = ""
-    time_start: float = 0.0
-    time_stop: float = 0.0
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    return_value: Any = None
-    return_type: str | None = None
-    return_repr: str | None = None
-    background: bool = False
-    finished_outside: bool = False
-
-
-@dataclass(frozen=True)
-class TaskStarted:
-    """A background task began to run."""
-
-    uid: str
-    name: str
-    time_start: float
-
-
-@dataclass(frozen=True)
-class MainThreadChanged:
-    """Who holds the main thread: our job, a client's cell, a hold, or nobody."""
-
-    busy: bool
-    job: dict[str, Any] | None = None
-    cell: dict[str, Any] | None = None
-    held: bool = False
-
-
-Event = (
-    StartupProgress
-    | Opened
-    | RunEngineChanged
-    | RunChanged
-    | ListsChanged
-    | JobDone
-    | TaskStarted
-    | MainThreadChanged
-)
 
 _MESSAGES: dict[str, Any] = {
     cls.__name__: cls for family in (Request, Job, Event) for cls in get_args(family)

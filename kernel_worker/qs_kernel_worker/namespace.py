@@ -41,7 +41,8 @@ def existing_lists(
     user_ns
         The namespace of startup code, plans and scripts.
     ignore_invalid_plans
-        Leave out a plan that can not be described, instead of failing.
+        Leave out a plan that can not be described, instead of failing. Without it, a default
+        that is no plain value makes a plan invalid, too.
     device_max_depth
         How many levels of components to list: 1 the devices alone, 0 all.
 
@@ -95,7 +96,7 @@ def _add_plan(
     ignore_invalid: bool,
 ) -> None:
     try:
-        lists.plans[name] = describe_plan(name, plan, names)
+        lists.plans[name] = describe_plan(name, plan, names, strict=not ignore_invalid)
     except InvalidPlanError as error:
         if not ignore_invalid:
             raise

@@ -25,6 +25,8 @@ from typing import Any
 
 from ipykernel.iostream import OutStream
 
+from qs_kernel_worker.written_text import SharedBuffer
+
 READ_BYTES = 65_536
 READS_AT_A_TIME = 64
 
@@ -33,57 +35,7 @@ READS_AT_A_TIME = 64
 LOGGED_BYTES = 2**20
 
 
-class _Text:
-    """Text waiting to be sent: pieces of one stream with one label."""
-
-    __slots__ = ("label", "name", "pieces")
-
-    def __init__(self, name: str, label: dict[str, Any], piece: str) -> None:
-        self.name = name
-        self.label = label
-        self.pieces = [piece]
-
-
-class SharedBuffer:
-    """Text of all streams in the order in which it was written. Any thread may use it."""
-
-    def __init__(self) -> None:
-        self.reset()
-        os.register_at_fork(after_in_child=self.reset)
-
-    def reset(self) -> None:
-        """Forget everything; a forked child must not send what its parent will send."""
-        # A signal handler may print while its thread is in here, hence the reentrant locks.
-        self._lock = threading.RLock()
-        self._sending = threading.RLock()
-        self._texts: list[_Text] = []
-
-    def add(self, name: str, label: dict[str, Any], piece: str) -> None:
-        """Add a piece at the end."""
-        with self._lock:
-            last = self._texts[-1] if self._texts else None
-            if last is not None and last.name == name and last.label is label:
-                last.pieces.append(piece)
-            else:
-                self._texts.append(_Text(name, label, piece))
-
-    def send(self, session: Any, pub_thread: Any) -> None:
-        """Hand all text to the thread of iopub; what is sent afterwards comes after it."""
-        with self._sending:
-            with self._lock:
-                texts, self._texts = self._texts, []
-            for text in texts:
-                session.pid = os.getpid()  # forked children send through us, as in the stock stream
-                session.send(
-                    pub_thread,
-                    "stream",
-                    {"name": text.name, "text": "".join(text.pieces)},
-                    parent=text.label,
-                    ident=b"stream." + text.name.encode(),
-                )
-
-
-_shared = SharedBuffer()
+shared = SharedBuffer()
 
 
 class WorkerOutStream(OutStream):  # type: ignore[misc]
@@ -133,7 +85,7 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
                 os.write(self._original_stdstream_copy, data)
 
     def _add(self, text: str, label: dict[str, Any]) -> None:
-        _shared.add(self.name, label, text)
+        shared.add(self.name, label, text)
         if self._is_master_process():
             self._schedule_flush()
         else:
@@ -142,7 +94,7 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
     def _flush(self) -> None:
         self._flush_pending = False
         if self.pub_thread is not None:
-            _shared.send(self.session, self.pub_thread)
+            shared.send(self.session, self.pub_thread)
 
     def _watch_pipe_fd(self) -> None:
         """Run in a thread of its own: read the file descriptor as long as it is watched."""

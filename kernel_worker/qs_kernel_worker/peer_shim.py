@@ -1,9 +1,10 @@
 """Keeps ``from bluesky_queueserver import …`` in users' startup code working.
 
 When that package is installed beside us it is used as it is: its switches are environment
-variables that the worker sets anyway, its registry is read, its namespace object is told.
-When it is not, a finder at the very end of the import path offers the same names; being the
-last one asked, it can never hide an installed package.
+variables that the worker sets anyway, its registry is read, its namespace object is told, at
+the moment when it is imported and whenever the namespace changes. When it is not, a finder at
+the very end of the import path offers the same names; being the last one asked, it can never
+hide an installed package.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -32,12 +33,14 @@ _TOOLS = (
 _REGISTRATION = ("register_device", "register_plan")
 _DECORATOR = ("parameter_annotation_decorator",)
 
+_NAMESPACE_ROOM = f"{_ROOT}.manager.profile_tools"
+
 _NAMES: dict[str, tuple[str, ...]] = {
     _ROOT: _TOOLS + _REGISTRATION + _DECORATOR,
     f"{_ROOT}.manager": (),
     f"{_ROOT}.manager.annotation_decorator": _DECORATOR,
     f"{_ROOT}.manager.profile_ops": _REGISTRATION,
-    f"{_ROOT}.manager.profile_tools": _TOOLS,
+    _NAMESPACE_ROOM: _TOOLS,
 }
 
 
@@ -75,16 +78,56 @@ class _Finder(MetaPathFinder):
 _FINDER = _Finder()
 
 
+class _TellingLoader(Loader):
+    """Loads the tools of the installed package as ever, then tells them the namespace."""
+
+    def __init__(self, usual: Loader) -> None:
+        self._usual = usual
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._usual.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = module.__loader__ = self._usual
+        self._usual.exec_module(module)
+        known = registry.global_user_namespace
+        _tell(module, known.user_ns, use_ipython=known.use_ipython)
+
+
+class _Watcher(MetaPathFinder):
+    """Stands at the front of the path and minds one module of the installed package."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname != _NAMESPACE_ROOM:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _TellingLoader(spec.loader)
+        return spec
+
+
+_WATCHER = _Watcher()
+
+
 def install() -> None:
     """Offer the names from now on in this process."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.append(_FINDER)
+    if _WATCHER not in sys.meta_path:
+        sys.meta_path.insert(0, _WATCHER)
 
 
 def remove() -> None:
     """Take the names away again, with the modules that were made of them."""
-    if _FINDER in sys.meta_path:
-        sys.meta_path.remove(_FINDER)
+    for finder in (_FINDER, _WATCHER):
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)
     for name in _NAMES:
         if _is_shim(sys.modules.get(name)):
             del sys.modules[name]
@@ -94,7 +137,11 @@ def publish_namespace(user_ns: dict[str, Any], *, use_ipython: bool) -> None:
     """Tell the installed package about the namespace, if startup code has loaded it."""
     tools = _installed("profile_tools")
     if tools is not None:
-        tools.global_user_namespace.set_user_namespace(user_ns=user_ns, use_ipython=use_ipython)
+        _tell(tools, user_ns, use_ipython=use_ipython)
+
+
+def _tell(tools: ModuleType, user_ns: dict[str, Any], *, use_ipython: bool) -> None:
+    tools.global_user_namespace.set_user_namespace(user_ns=user_ns, use_ipython=use_ipython)
 
 
 def registrations() -> tuple[

@@ -44,8 +44,12 @@ def prepare_function(
         When there is no such function, it is a plan, or a name stands for nothing.
     """
     function = _callable(job.name, "Function", user_ns)
-    if inspect.isgeneratorfunction(function):
-        raise CallError(f"Object {job.name!r} defined in worker namespace is a generator function")
+    # Plans of newer versions of bluesky are plain functions with a mark.
+    if inspect.isgeneratorfunction(function) or getattr(function, "_is_plan_", False) is True:
+        raise CallError(
+            f"Object {job.name!r} defined in worker namespace is a generator function: "
+            "a plan has to go through the queue"
+        )
     if not job.convert:
         return function, list(job.args), dict(job.kwargs)
     args, kwargs = _arguments(job, function, user_ns)

@@ -22,7 +22,16 @@ class ErrorText:
 
 def describe_error(error: BaseException) -> ErrorText:
     """Return message and traceback of an exception, without colours and our own frames."""
-    return ErrorText(_ANSI.sub("", str(error)), _ANSI.sub("", user_traceback(error)))
+    return ErrorText(_ANSI.sub("", _message(error)), _ANSI.sub("", user_traceback(error)))
+
+
+def _message(error: BaseException) -> str:
+    """Return the text of an exception; its class where it has none, as a bare ``assert``."""
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001 - user classes may raise anything here
+        return f"{type(error).__name__} (its text failed: {type(second).__name__})"
+    return text or type(error).__name__
 
 
 def short_repr(value: object) -> str:

@@ -1,7 +1,8 @@
 """The interactive shell of the worker: an exit typed in a console leaves the worker alone.
 
 Hooks into ipykernel 7.4 (``zmqshell.ZMQInteractiveShell``): ``ask_exit``, ``payload_manager``,
-``init_completer``, ``run_code``;
+``init_completer``, ``init_events``, ``run_code``, ``history_manager.input_hist_parsed``,
+``history_manager.input_hist_raw``;
 ``builtins.input`` and ``getpass.getpass`` are what ``ipkernel.IPythonKernel`` saves before a
 cell and restores after it.
 """
@@ -15,6 +16,9 @@ from typing import Any, NoReturn
 from ipykernel.zmqshell import ZMQInteractiveShell
 
 from qs_kernel_worker.interrupts import Interrupts
+
+# As many as IPython keeps results.
+KEPT_INPUTS = 1000
 
 
 class WorkerShell(ZMQInteractiveShell):  # type: ignore[misc]
@@ -35,6 +39,20 @@ class WorkerShell(ZMQInteractiveShell):  # type: ignore[misc]
         super().init_completer()
         if not any("use_jedi" in self.config[name] for name in ("IPCompleter", "Completer")):
             self.Completer.use_jedi = False
+
+    def init_events(self) -> None:
+        """Look after every cell how many are remembered."""
+        super().init_events()
+        self.events.register("post_run_cell", self._forget_an_old_cell)
+
+    def _forget_an_old_cell(self, _result: Any) -> None:
+        """Keep the latest inputs only, for the worker lives for weeks; results have a bound."""
+        number = self.execution_count - KEPT_INPUTS
+        history = self.history_manager
+        for inputs in (history.input_hist_parsed, history.input_hist_raw):
+            if 0 < number < len(inputs):
+                inputs[number] = ""
+        self.user_ns.pop(f"_i{number}", None)
 
     def ask_exit(self) -> None:
         """Send the console away and keep the kernel."""

@@ -35,6 +35,7 @@ from typing import Any
 from . import peer_shim, registry
 from .execution import (
     error_place,
+    errors_of_run,
     fresh_imports,
     on_path,
     run_source,
@@ -88,13 +89,14 @@ class _Loading:
     config: WorkerConfig
     progress: Callable[[StartupProgress], None]
     files: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     failure: StartupError | None = None
 
     def report(self) -> dict[str, Any]:
         return {
             "files": self.files,
             "stage": "startup code",
-            "warnings": [],
+            "warnings": self.warnings,
             "rejected_plans": {},
             "rejected_devices": {},
         }
@@ -120,6 +122,8 @@ def load_startup(
     _publish_namespace({} if config.ipython_mode else user_ns, config)
     loading = _Loading(config, progress)
     steps = _steps(loading, shell)
+    if not steps:
+        loading.warnings.append(f"The startup folder {config.startup_dir!r} holds no startup files")
     with _environment(config, shell):
         for index, step in enumerate(steps, start=1):
             is_good = _run_step(step, index, len(steps), loading)
@@ -145,7 +149,8 @@ def _sorted_files(folders: list[Path]) -> list[Path]:
         for folder in folders
         for suffix in ("*.py", "*.ipy")
         for path in folder.glob(suffix)
-        if path.is_file()
+        # A link to a file that is gone is an error to be told, not a file to be passed over.
+        if not path.is_dir()
     }
     return sorted(files, key=str)
 
@@ -336,7 +341,7 @@ def _error(step: Step, error: BaseException, what: str) -> StartupError:
 @contextmanager
 def _environment(config: WorkerConfig, shell: Any) -> Iterator[None]:
     if config.ipython_mode:
-        with shell.builtin_trap:
+        with shell.builtin_trap, errors_of_run(shell):
             yield
     else:
         with stand_in(shell.user_ns):

@@ -131,6 +131,7 @@ class Worker:
             runs=self.engine.runs,
             lists_generation=self.lists.generation,
             time_start=self._time_start,
+            memory=_memory(),
         )
 
     def opening_report(self) -> dict[str, Any]:
@@ -167,6 +168,15 @@ def _failed_opening(error: BaseException) -> Opened:
         traceback=error.traceback or text.traceback,
         report=error.report,
     )
+
+
+def _memory() -> int | None:
+    """Return how much memory the process occupies now, in bytes."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:  # only Linux tells it without a library
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _script_root(config: WorkerConfig) -> str | None:

@@ -2,11 +2,12 @@
 
 Hooks into jupyter_client 8.9 and later: the entry point group
 ``jupyter_client.kernel_provisioners``; ``KernelManager.shutting_down``,
-``transport_encryption``, ``curve_publickey``, ``curve_secretkey`` and ``_restarter``.
+``transport_encryption``, ``curve_publickey``, ``curve_secretkey``, ``_restarter`` and
+``connect_shell(identity)``, by which a Jupyter server connects one browser each.
 
 Whatever a front end does to its kernel, the worker stays: shutdown, kill and restart let go
-of it, a restart finds it again. An interrupt goes to the manager, which passes it on to a cell
-and refuses it for a plan.
+of it, a restart finds it again. An interrupt strikes cells of this front end only: it takes
+back those that wait, or stops the one that runs.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ from typing import Any
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from tornado.web import HTTPError
 
+from qs_jupyter.attach.interrupt import interrupt_cells
 from qs_jupyter.attach.worker import AttachFailure, FoundWorker, find_worker
-from qs_jupyter.client.async_client import AsyncClient
-from qs_jupyter.client.connection import CommunicationFailure
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ class AttachedProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         super().__init__(**kwargs)
         self._worker: FoundWorker | None = None
         self._links = SocketLinks()
+        self._sessions: set[str] = set()
 
     # ------------------------------------------------------------------- attach and let go
 
@@ -99,6 +100,7 @@ class AttachedProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         except AttachFailure as failure:
             raise ShownFailure(f"Cannot attach to the RE worker: {failure}") from failure
         self._forget_keys()
+        self._note_sessions()
         info = {name: worker.info[name] for name in HANDED_ON if name in worker.info}
         info["key"] = str(worker.info["key"]).encode()
         if info["transport"] == "ipc":
@@ -115,21 +117,27 @@ class AttachedProvisioner(KernelProvisionerBase):  # type: ignore[misc]
 
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Let go; the worker itself heeds nobody but its manager."""
-        self._worker = None
+        await self._let_go()
 
     async def terminate(self, restart: bool = False) -> None:
         """Let go."""
-        self._worker = None
+        await self._let_go()
 
     async def kill(self, restart: bool = False) -> None:
         """Let go."""
-        self._worker = None
+        await self._let_go()
 
     async def cleanup(self, restart: bool = False) -> None:
         """Remove what was made here."""
-        self._worker = None
+        await self._let_go()
         if not restart:
             self._links.remove()
+
+    async def _let_go(self) -> None:
+        """Leave the worker; what was typed here and has not run must not run later."""
+        worker, self._worker = self._worker, None
+        if worker is not None and await worker.is_alive():
+            await interrupt_cells(worker.info, self._sessions, waiting_only=True)
 
     # --------------------------------------------------------------------------- questions
 
@@ -158,18 +166,23 @@ class AttachedProvisioner(KernelProvisionerBase):  # type: ignore[misc]
             await self._interrupt(self._worker)
 
     async def _interrupt(self, worker: FoundWorker) -> None:
-        manager = worker.manager
-        if manager is None:
-            raise ShownFailure("Not interrupted: the worker was found without its manager")
-        try:
-            async with AsyncClient(
-                manager.address, encoding=manager.encoding, public_key=manager.public_key
-            ) as client:
-                reply = await client.request("kernel_interrupt")
-        except CommunicationFailure as failure:
-            raise ShownFailure(f"Not interrupted: {failure}") from failure
-        if not reply.get("success"):
-            raise ShownFailure(f"Not interrupted: {reply.get('msg')}")
+        refusal = await interrupt_cells(worker.info, self._sessions)
+        if refusal is not None:
+            raise ShownFailure(f"Not interrupted: {refusal}")
+
+    def _note_sessions(self) -> None:
+        """Learn the sessions of those who type here: our own, and one for each browser."""
+        if self._sessions:
+            return
+        self._sessions.add(str(self.parent.session.session))
+        connect = self.parent.connect_shell
+
+        def connect_and_note(identity: bytes | None = None) -> Any:
+            if identity is not None:
+                self._sessions.add(identity.decode())
+            return connect(identity=identity)
+
+        self.parent.connect_shell = connect_and_note
 
     # -------------------------------------------------------------------------- encryption
 

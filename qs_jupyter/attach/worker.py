@@ -32,6 +32,10 @@ class AttachFailure(Failure):
     """There is no worker to attach to; the text says why and what to do."""
 
 
+class NoManagerFailure(AttachFailure):
+    """Nobody answers who could tell of a worker, and none was found otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundWorker:
     """A worker: its connection information, its process when it is on this machine.
@@ -50,24 +54,27 @@ class FoundWorker:
         return await _beats(self.info)
 
 
-async def find_worker(environment: Mapping[str, str]) -> FoundWorker:
-    """Return the worker of the manager that the environment variables name.
+async def find_worker(
+    environment: Mapping[str, str], *, address: str | None = None, encoding: str | None = None
+) -> FoundWorker:
+    """Return the worker of the manager at an address, or the one the environment variables name.
 
     Raises
     ------
     AttachFailure
         There is none, or its keys cannot be read.
     """
+    named_by = "the address you gave" if address else CONTROL_VARIABLE
     try:
-        manager = Connection.choose(environment=environment)
+        manager = Connection.choose(address, encoding, environment=environment)
         runtime = RuntimeFolder.of(Settings(runtime_dir=environment.get(RUNTIME_VARIABLE)))
         config = await _ask(manager)
     except ConfigurationError as error:
         raise AttachFailure(str(error)) from error
     except CommunicationFailure as failure:
-        if environment.get(CONTROL_VARIABLE):
-            raise AttachFailure(
-                f"no manager answers at {manager.address} ({CONTROL_VARIABLE}): start it with "
+        if address or environment.get(CONTROL_VARIABLE):
+            raise NoManagerFailure(
+                f"no manager answers at {manager.address} ({named_by}): start it with "
                 "start-re-manager, or correct the address"
             ) from failure
         return _newest(runtime.path, manager.address)
@@ -79,18 +86,26 @@ async def _ask(manager: Connection) -> Mapping[str, Any]:
         manager.address, encoding=manager.encoding, public_key=manager.public_key
     ) as client:
         reply = await client.request("config_get")
-    config: Mapping[str, Any] = reply.get("config") or {}
+        if not reply.get("success"):
+            raise AttachFailure(str(reply.get("msg")))
+        config: Mapping[str, Any] = reply.get("config") or {}
+        if not config.get("ip_connect_info"):
+            raise AttachFailure(_why_none(await client.request("status"), manager.address))
     return config
+
+
+def _why_none(status: Mapping[str, Any], address: str) -> str:
+    if status.get("ip_kernel_state") == "disabled":
+        return f"the manager {address} runs with --use-ipython-kernel OFF: its worker is not shared"
+    return (
+        f"no environment is open at the manager {address}: open the environment first "
+        "(qserver environment open)"
+    )
 
 
 def _told(config: Mapping[str, Any], manager: Connection, runtime: Path) -> FoundWorker:
     """Return the worker of which the manager has told."""
-    info, path = config.get("ip_connect_info"), config.get("ip_connection_file")
-    if not info:
-        raise AttachFailure(
-            f"no environment is open at the manager {manager.address}: open it "
-            "(qserver environment open), then start this kernel again"
-        )
+    info, path = config["ip_connect_info"], config.get("ip_connection_file")
     process = None if path is None else _process_of(path, runtime)
     if "key" not in info:
         info = _read(path)
@@ -113,7 +128,7 @@ def _newest(folder: Path, address: str) -> FoundWorker:
     """Return the worker that was started last."""
     found = max(_living(folder), default=None, key=lambda one: one[0])
     if found is None:
-        raise AttachFailure(
+        raise NoManagerFailure(
             f"no manager answers at {address} and no worker runs on this machine: start a "
             f"manager and open the environment, or name the manager in {CONTROL_VARIABLE}"
         )

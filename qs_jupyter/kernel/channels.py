@@ -10,15 +10,22 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from qs_jupyter import huge_json
 from qs_jupyter.errors import KernelFailure
 from qs_jupyter.kernel.connection import WorkerKernelManager
 from qs_jupyter.kernel.console import TEXT_TYPES, console_text
 from qs_jupyter.kernel.driver import ConsoleText
-from qs_kernel_worker.messages import DOCUMENTS_TYPE, EVENT_TYPE
+from qs_kernel_worker.messages import DOCUMENTS_TYPE, EVENT_TYPE, TEXT_SEQ
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[dict[str, Any]], None]
+
+# Bytes of a huge message that even a busy worker reads in a second.
+READ_PER_S = 5_000_000
+NOT_UNDERSTOOD = "A message of the worker was not understood and is left out"
+# Much output may not keep the manager from everything else for longer than this.
+TURN_S = 0.005
 
 
 class Channels:
@@ -32,7 +39,7 @@ class Channels:
         self,
         kernel: WorkerKernelManager,
         on_event: Callable[[Mapping[str, Any]], None],
-        on_text: Callable[[ConsoleText], None],
+        on_text: Callable[[int | None, ConsoleText], None],
         on_documents: Callable[[str | None, list[dict[str, Any]]], None],
     ) -> None:
         self._kernel = kernel
@@ -73,15 +80,30 @@ class Channels:
             The worker died meanwhile.
         """
         socket, _ = self._sockets[channel]
-        message = self._session.msg(msg_type, content=json.dumps(content).encode())
+        message = self._session.msg(msg_type)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        if huge_json.is_huge(content):
+            frames = await asyncio.to_thread(self._packed, message, content, huge_json.dumps)
+            timeout_s += sum(map(len, frames)) / READ_PER_S
+            if socket.closed:
+                raise KernelFailure("The worker ended before the message could be sent")
+        else:
+            frames = self._packed(message, content, json.dumps)
         self._waiting[message["header"]["msg_id"]] = answer
         try:
             async with asyncio.timeout(timeout_s):
-                await socket.send_multipart(self._session.serialize(message))
+                await socket.send_multipart(frames)
                 return await answer
         finally:
             self._waiting.pop(message["header"]["msg_id"], None)
+
+    def _packed(
+        self, message: dict[str, Any], content: object, dumps: Callable[[object], str]
+    ) -> list[bytes]:
+        frames: list[bytes] = self._session.serialize(
+            message | {"content": dumps(content).encode()}
+        )
+        return frames
 
     async def ping(self, timeout_s: float) -> bool:
         """Whether the heart of the process beats; it does so without Python's help."""
@@ -113,14 +135,41 @@ class Channels:
                 self._handle(await socket.recv_multipart(), handler)
 
     async def _read(self, socket: Any, handler: Handler) -> None:
+        loop = asyncio.get_running_loop()
+        since = loop.time()
         while True:
-            self._handle(await socket.recv_multipart(), handler)
+            frames = await socket.recv_multipart()
+            if max(map(len, frames)) > huge_json.HUGE_BYTES:
+                await self._handle_huge(frames, handler)
+            else:
+                self._handle(frames, handler)
+            # A message that lies there already is read without a turn of the loop.
+            if loop.time() - since > TURN_S:
+                await asyncio.sleep(0)
+                since = loop.time()
 
     def _handle(self, frames: list[bytes], handler: Handler) -> None:
         try:
             handler(self._read_message(frames))
         except Exception:
-            logger.exception("A message of the worker was not understood and is left out")
+            logger.exception(NOT_UNDERSTOOD)
+
+    async def _handle_huge(self, frames: list[bytes], handler: Handler) -> None:
+        """Handle a message that takes long to decode; later ones of the channel wait for it."""
+        try:
+            message = await asyncio.to_thread(self._read_huge, frames)
+            handler(message)
+        except asyncio.CancelledError:
+            self._handle(frames, handler)  # it is the last chance to hear of it
+            raise
+        except Exception:
+            logger.exception(NOT_UNDERSTOOD)
+
+    def _read_huge(self, frames: list[bytes]) -> dict[str, Any]:
+        message = self._read_message(frames)
+        if message["msg_type"] not in TEXT_TYPES:
+            message["content"] = huge_json.loads(message["content"])
+        return message
 
     def _read_message(self, frames: list[bytes]) -> dict[str, Any]:
         """Check the signature and read the headers; the content stays packed.
@@ -129,7 +178,7 @@ class Channels:
         ten messages per plan.
         """
         _, (signature, *parts) = self._session.feed_identities(frames)
-        header, parent, _metadata, content = parts[:4]
+        header, parent, metadata, content = parts[:4]
         if self._session.auth is not None and not hmac.compare_digest(
             self._session.sign(parts[:4]), signature
         ):
@@ -139,31 +188,38 @@ class Channels:
             "msg_type": head["msg_type"],
             "header": head,
             "parent_header": json.loads(parent),
+            "metadata": metadata,
             "content": content,
         }
 
     def _take_reply(self, message: dict[str, Any]) -> None:
         answer = self._waiting.get(message["parent_header"].get("msg_id", ""))
         if answer is not None and not answer.done():
-            answer.set_result(json.loads(message["content"]))
+            answer.set_result(_content(message))
 
     def _take_published(self, message: dict[str, Any]) -> None:
         msg_type = message["msg_type"]
         if msg_type == EVENT_TYPE:
-            self._on_event(json.loads(message["content"]))
+            self._on_event(_content(message))
         elif msg_type in TEXT_TYPES:
             text = console_text(
                 msg_type,
-                json.loads(message["content"]),
+                # Other clients' libraries let halves of characters through.
+                json.loads(message["content"].decode(errors="replace")),
                 message["parent_header"],
                 datetime.fromisoformat(message["header"]["date"]).timestamp(),
             )
             if text is not None:
-                self._on_text(text)
+                self._on_text(json.loads(message["metadata"]).get(TEXT_SEQ), text)
         elif msg_type == DOCUMENTS_TYPE:
-            content = json.loads(message["content"])
+            content = _content(message)
             self._on_documents(content["item_uid"], content["documents"])
         elif msg_type == "iopub_welcome":
             content = json.loads(message["content"])
             if content.get("subscription") == self.session:
                 self.welcome.set()
+
+
+def _content(message: Mapping[str, Any]) -> Any:
+    content = message["content"]
+    return json.loads(content) if isinstance(content, bytes) else content

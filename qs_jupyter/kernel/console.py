@@ -20,12 +20,12 @@ def console_text(
 
     ``parent`` is the header of the message's parent. The worker puts the item or task into
     it; without one the parent is a cell of another client. What was written before there was
-    any parent belongs to the start.
+    any parent belongs to the start. A ``note`` is for the author of a waiting cell alone.
     """
     stream, text = _text(msg_type, content)
-    if not text:
-        return None
     source = parent.get("qs_source") if parent else "startup"
+    if not text or source == "note":
+        return None
     if source is None:
         return ConsoleText(time, text, stream, "console", parent.get("session"))
     return ConsoleText(time, text, stream, str(source), parent.get("qs_uid"))

@@ -96,13 +96,16 @@ class JupyterDriver:
         provisioner = self._provisioner(kernel)
         try:
             await self._launch(kernel, launch)
+        except asyncio.CancelledError:
+            # Left to the garbage collector, the context would wait for ever for its own socket.
+            context.destroy(linger=0)
+            raise
         except Exception as error:
             context.destroy(linger=0)
             raise KernelFailure(f"The worker could not be started: {error}") from error
-        link = WorkerLink(kernel, provisioner, context, self._listener)
-        report = await self._attach(link, START_LIMIT_S, since=0)
         logger.info("Worker started: process %s", provisioner.pid)
-        return report
+        link = WorkerLink(kernel, provisioner, context, self._listener)
+        return await self._attach(link, START_LIMIT_S, since=0)
 
     async def _launch(self, kernel: WorkerKernelManager, launch: launching.WorkerLaunch) -> None:
         # A file, not our own output: whoever waits for the end of that must not wait for a
@@ -142,7 +145,7 @@ class JupyterDriver:
         provisioner = self._provisioner(kernel)
         provisioner.adopt(process)
         link = WorkerLink(kernel, provisioner, context, self._listener)
-        report = await self._attach(link, GREETING_LIMIT_S, since=since)
+        report = await self._attach(link, GREETING_LIMIT_S, since=since, is_found=True)
         logger.info("Worker found again: process %s", process.pid)
         return report
 
@@ -173,10 +176,12 @@ class JupyterDriver:
         kernel.provisioner = provisioner
         return provisioner
 
-    async def _attach(self, link: WorkerLink, limit_s: float, since: int) -> WorkerReport:
+    async def _attach(
+        self, link: WorkerLink, limit_s: float, since: int, *, is_found: bool = False
+    ) -> WorkerReport:
         self._link = link
         try:
-            report = await link.greet(limit_s, since)
+            report = await link.greet(limit_s, since, is_found=is_found)
         except KernelFailure as error:
             if link.provisioner.has_process:
                 self._watch = asyncio.create_task(self._await_end(link), name="watch worker")
@@ -230,7 +235,6 @@ class JupyterDriver:
         """Tell the listener when the process ends without having been asked to."""
         await link.provisioner.ended.wait()
         cause = self._cause(link.provisioner)
-        logger.error("The worker is gone: %s", cause)
         await link.end(cause)
         self._watch = None
         await self._forget(link, remove=True)
@@ -239,10 +243,11 @@ class JupyterDriver:
     def _cause(self, provisioner: WorkerProvisioner, *, always: bool = False) -> str:
         """Say how the process ended, with its last words after a crash."""
         cause, words = provisioner.how_it_ended(), self._files.last_words()
-        if not words or not (always or CRASH in words):
+        if CRASH in words:
+            return f"{cause}: {words}"  # which begin with what it was
+        if not words or not always:
             return cause
-        summary = words.splitlines()[0 if CRASH in words else -1]
-        return f"{cause}: {summary}\n{words}"
+        return f"{cause}: {words.splitlines()[-1]}\n{words}"
 
     async def shutdown(self) -> None:
         """End the worker in order, by force when it does not follow in time."""

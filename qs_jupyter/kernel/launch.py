@@ -52,7 +52,7 @@ def worker_config(settings: Settings) -> WorkerLaunch:
         startup_dir=startup_dir,
         script=settings.startup_script,
         module=settings.startup_module,
-        ignore_invalid_plans=settings.ignore_invalid_plans,
+        ignore_invalid_plans=_ignores_invalid_plans(settings),
         device_max_depth=settings.device_max_depth,
         matplotlib=settings.ipython_matplotlib,
         parked_cells=settings.cells_between_plans == "hold",
@@ -61,6 +61,13 @@ def worker_config(settings: Settings) -> WorkerLaunch:
     if not settings.use_ipython_kernel:
         ipython_dir = profile = None
     return WorkerLaunch(config, ipython_dir, profile, settings.ipython_matplotlib)
+
+
+def _ignores_invalid_plans(settings: Settings) -> bool:
+    """Return the setting; without one, existing installations see what they are used to."""
+    if settings.ignore_invalid_plans is None:
+        return settings.security != "compat"
+    return settings.ignore_invalid_plans
 
 
 def _location(settings: Settings) -> tuple[str | None, str | None, str | None]:
@@ -117,8 +124,6 @@ def environment(
         "_QSERVER_RE_WORKER_ACTIVE": "1",
         "_QSERVER_RUNNING_IPYTHON_KERNEL": "1" if launch.config.ipython_mode else "0",
         "QS_JUPYTER_WORKER": "1",
-        # The debugger of ipykernel warns on every start that standard modules are frozen.
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
     backend = WINDOWLESS.get(launch.matplotlib or "agg")
     if backend is not None and (launch.matplotlib or "MPLBACKEND" not in inherited):

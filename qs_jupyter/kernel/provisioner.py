@@ -20,9 +20,10 @@ from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
 
-from qs_jupyter.kernel.runtime import WorkerProcess, start_of_process
+from qs_jupyter.kernel.runtime import WorkerProcess, processes_of_group, start_of_process
 
 LOOK_INTERVAL_S = 1.0
+LEFT_BEHIND_LIMIT_S = 2.0
 
 
 class WorkerProvisioner(LocalProvisioner):  # type: ignore[misc]
@@ -122,6 +123,19 @@ class WorkerProvisioner(LocalProvisioner):  # type: ignore[misc]
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._returncode = self.process.wait(timeout=1)  # reaps; it has ended already
         self._ended.set()
+        self._end_left_behind()
+
+    def _end_left_behind(self) -> None:
+        """End what the worker has started, which would keep ports and devices.
+
+        What has gone to a session of its own was meant to stay.
+        """
+        left = processes_of_group(self.pgid) if self.pgid == self.pid else []
+        if not left:
+            return
+        _signal(left, signal.SIGTERM)
+        assert self._loop is not None
+        self._loop.call_later(LEFT_BEHIND_LIMIT_S, _signal, left, signal.SIGKILL)
 
     def let_go(self) -> None:
         """Stop watching; the process goes on."""
@@ -168,3 +182,11 @@ class WorkerProvisioner(LocalProvisioner):  # type: ignore[misc]
     async def terminate(self, restart: bool = False) -> None:
         """Ask the process by signal to end."""
         await self.send_signal(signal.SIGTERM)
+
+
+def _signal(processes: list[WorkerProcess], number: signal.Signals) -> None:
+    """Send a signal to those that are still the same."""
+    for process in processes:
+        if process.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)

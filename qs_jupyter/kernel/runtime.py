@@ -107,7 +107,7 @@ class WorkerFiles:
         except OSError:
             return ""
         crash = text.rfind(CRASH)
-        return text[crash:][:length].strip() if crash >= 0 else text[-length:].strip()
+        return crash_report(text[crash:], length) if crash >= 0 else text[-length:].strip()
 
     def remove(self) -> None:
         """Remove everything but the log, which may be wanted after a crash."""
@@ -175,6 +175,13 @@ class RuntimeFolder:
                 files.remove()
 
 
+def crash_report(text: str, length: int) -> str:
+    """Return what a crash has left behind: first the thread that crashed, then the others."""
+    headline, *threads = text.strip().split("\n\n")
+    threads.sort(key=lambda stack: not stack.startswith("Current thread"))
+    return "\n\n".join([headline, *threads])[:length].rstrip()
+
+
 def open_private(path: Path) -> BinaryIO:
     """Open a file for writing, empty, that only this user can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -194,6 +201,18 @@ def processes_started_with(variable: str, value: str, argument: str) -> list[int
             is_it = argument.encode() in (folder / "cmdline").read_bytes().split(b"\0")
             if is_it and wanted in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
+    return found
+
+
+def processes_of_group(pgid: int) -> list[WorkerProcess]:
+    """Return the living processes of a process group; empty where they cannot be looked at."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        with contextlib.suppress(OSError):  # gone meanwhile
+            start = start_of_process(pid)
+            if start is not None and os.getpgid(pid) == pgid:
+                found.append(WorkerProcess(pid, start, ""))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -14,14 +14,22 @@ import zmq.asyncio
 from qs_jupyter.errors import KernelFailure
 from qs_jupyter.kernel.channels import Channels
 from qs_jupyter.kernel.connection import WorkerKernelManager
-from qs_jupyter.kernel.driver import JobRefusedError, KernelListener, WorkerBusyError
+from qs_jupyter.kernel.console import console_text
+from qs_jupyter.kernel.driver import (
+    ConsoleText,
+    JobRefusedError,
+    KernelListener,
+    WorkerBusyError,
+)
 from qs_jupyter.kernel.event_order import EventOrder
 from qs_jupyter.kernel.provisioner import WorkerProvisioner
+from qs_jupyter.kernel.text_order import Numbered, TextOrder
 from qs_kernel_worker.messages import (
     REQUEST_TYPE,
     RUN_TYPE,
     Acknowledge,
     GetEvents,
+    GetText,
     Hello,
     Job,
     Request,
@@ -49,18 +57,21 @@ class WorkerLink:
         self.provisioner = provisioner
         self._context = context
         self._order = EventOrder(listener.worker_event, lambda: self._keep(self._replay()))
+        self._texts = TextOrder(listener.worker_text, lambda: self._keep(self._replay_text()))
         self._channels = Channels(
-            kernel, self._order.take, listener.worker_text, listener.worker_documents
+            kernel, self._order.take, self._take_text, listener.worker_documents
         )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._acknowledged = 0
+        self._acknowledged = (0, 0)  # the numbers of an event and of a text
         self._to_acknowledge = 0
         self._timer: asyncio.TimerHandle | None = None
 
     # ----------------------------------------------------------------------- greeting
 
-    async def greet(self, limit_s: float, since: int) -> WorkerReport:
+    async def greet(self, limit_s: float, since: int, *, is_found: bool = False) -> WorkerReport:
         """Take the lease and catch up with the events after number ``since``.
+
+        ``is_found``: another manager has started the worker.
 
         Raises
         ------
@@ -79,6 +90,7 @@ class WorkerLink:
             greeting.cancel()
         # A number from the future belongs to a worker that is gone.
         self._order.begin(report.epoch, since if since <= report.seq else 0)
+        await self._replay_text(since_acknowledged=True, is_found=is_found)
         await self._replay()
         return report
 
@@ -131,19 +143,23 @@ class WorkerLink:
     def acknowledge(self, seq: int) -> None:
         """Tell the worker, soon and for several events at once, that they are durable."""
         self._to_acknowledge = max(self._to_acknowledge, seq)
+        self._acknowledge_soon()
+
+    def _acknowledge_soon(self) -> None:
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(ACKNOWLEDGE_AFTER_S, self._acknowledge_now)
 
     def _acknowledge_now(self) -> None:
         self._timer = None
-        if self._to_acknowledge > self._acknowledged:
-            self._keep(self._send_acknowledgement(self._to_acknowledge))
+        numbers = (self._to_acknowledge, self._texts.last)
+        if numbers != self._acknowledged:
+            self._keep(self._send_acknowledgement(*numbers))
 
-    async def _send_acknowledgement(self, seq: int) -> None:
+    async def _send_acknowledgement(self, seq: int, text_seq: int) -> None:
         with contextlib.suppress(KernelFailure):  # a lost one is covered by the next
-            await self.request(Acknowledge(seq), REPLAY_LIMIT_S)
-            self._acknowledged = max(self._acknowledged, seq)
+            await self.request(Acknowledge(seq, text_seq), REPLAY_LIMIT_S)
+            self._acknowledged = (seq, text_seq)
 
     async def _replay(self) -> None:
         try:
@@ -153,6 +169,30 @@ class WorkerLink:
             self._order.replay_failed()
         else:
             self._order.take_replay(found["events"], found["seq"])
+
+    def _take_text(self, seq: int | None, text: ConsoleText) -> None:
+        self._texts.take(seq, text)
+        if seq is not None:
+            self._acknowledge_soon()
+
+    async def _replay_text(
+        self, *, since_acknowledged: bool = False, is_found: bool = False
+    ) -> None:
+        since = None if since_acknowledged else self._texts.last
+        try:
+            found = await self.request(GetText(since), REPLAY_LIMIT_S)
+        except KernelFailure as error:
+            logger.debug("Output of the worker could not be fetched: %s", error)
+            self._texts.replay_failed()
+            return
+        texts = list(_numbered_texts(found["texts"]))
+        if is_found and texts:
+            lines = sum(text.text.count("\n") for _, text in texts)
+            logger.info("Output of the worker while no manager listened (%d lines):", lines)
+        if found["lost"]:
+            logger.warning("%d lines of output of the worker are lost", found["lost"])
+        self._texts.take_replay(texts, found["seq"])
+        self._acknowledge_soon()
 
     def _keep(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -184,6 +224,13 @@ def _result(reply: dict[str, Any]) -> dict[str, Any]:
         raise KernelFailure(str(reply.get("message", "the worker refused")))
     result = reply.get("result")
     return result if isinstance(result, dict) else {}
+
+
+def _numbered_texts(found: Iterable[dict[str, Any]]) -> Iterator[Numbered]:
+    for each in found:
+        text = console_text("stream", each, each["label"], each["time"])
+        if text is not None:
+            yield each["seq"], text
 
 
 def _report(data: dict[str, Any]) -> WorkerReport:

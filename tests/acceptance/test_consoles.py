@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 import zmq
 
@@ -571,3 +572,132 @@ def test_an_interrupt_ends_a_task_only_when_that_is_meant(opened: RunningManager
     result = opened.do("task_result", task_uid=uid)["result"]
     assert result["success"] is False
     assert "KeyboardInterrupt" in result["traceback"]
+
+
+def test_ctrl_c_takes_back_a_cell_that_waits_and_spares_the_plan(opened: RunningManager) -> None:
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        run_slowly(opened)
+        console.enter("typed_too_late = 1")
+        console.until("Waiting: the queue is running, now the plan 'count'")
+        console.type("\x03")
+        console.until("TakenBack: this cell was taken back before it ran")
+        console.until_prompt()
+        assert opened.status()[ENGINE] == "running"
+        assert opened.status()["pause_pending"] is False
+        end_plan(opened)
+        console.enter("'typed_too_late' in globals()")
+        console.until("False")
+
+
+def test_a_cell_that_waits_goes_with_its_terminal(opened: RunningManager) -> None:
+    run_slowly(opened)
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        console.enter("typed_too_late = 1")
+        console.until("Waiting: the queue is running")
+        console.hang_up()
+    pause(opened)  # which lets go what waits
+    with attached(opened) as notebook:
+        assert notebook.run("assert 'typed_too_late' not in globals()")["status"] == "ok"
+    until_free(opened)
+    opened.do("re_abort")
+    opened.until_idle()
+
+
+def test_ctrl_c_stops_the_cell_that_was_typed_and_no_other(
+    opened: RunningManager, notebook: Notebook
+) -> None:
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        console.enter("import time; print('be' + 'gun'); time.sleep(50)")
+        console.until("begun")
+        console.type("\x03")
+        console.until("KeyboardInterrupt")
+        console.until_prompt()
+        until_free(opened)
+
+        cell = notebook.send("import time; time.sleep(3); 'done'")
+        opened.until(lambda status: status[KERNEL] == "busy")
+        console.enter("print('after' + 'wards')")
+        console.until("\n")
+        console.type("\x03")
+        console.until("Not interrupted: a cell of another client is running")
+        console.until("afterwards")
+        assert notebook.reply(cell)["status"] == "ok"
+
+
+def test_a_console_asks_its_own_user_for_input(opened: RunningManager) -> None:
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        console.enter("'hello ' + input('your name? ')")
+        console.until("your name\\? ")
+        console.enter("Jane")
+        console.until("'hello Jane'")
+
+
+# ------------------------------------------------------------------------------- health
+
+
+def test_the_memory_of_the_worker_is_told(opened: RunningManager, notebook: Notebook) -> None:
+    status = opened.status()
+    assert 30e6 < status["worker_memory"] < 2e9
+    assert notebook.run("much = bytearray(200_000_000)")["status"] == "ok"
+    grown = opened.until(
+        lambda later: later["worker_memory"] > status["worker_memory"] + 150_000_000
+    )
+    assert notebook.run("del much")["status"] == "ok"
+    opened.until(lambda later: later["worker_memory"] < grown["worker_memory"] - 150_000_000)
+
+
+def test_old_inputs_are_forgotten(opened: RunningManager, notebook: Notebook) -> None:
+    code = (
+        "ip = get_ipython(); ip.execution_count = 1500; "
+        "ip.history_manager.input_hist_raw[1:] = ['old'] * 1499; "
+        "ip.history_manager.input_hist_parsed[1:] = ['old'] * 1499; _i500 = 'old'"
+    )
+    assert notebook.run(code)["status"] == "ok"
+    for _ in range(3):
+        notebook.run("1")
+    assert notebook.run("assert '_i500' not in globals()")["status"] == "ok"
+    assert notebook.run("assert In[499:502] == ['old', '', ''], In[499:503]")["status"] == "ok"
+
+
+# ------------------------------------------------------------------------- nothing to share
+
+
+def test_a_worker_that_is_not_shared_says_so(make_manager: MakeManager) -> None:
+    manager = make_manager().start("--use-ipython-kernel", "OFF")
+    closed = manager.status()
+    assert (closed[KERNEL], closed[CAPTURED]) == (None, None)
+    since = manager.open()
+    assert (since[KERNEL], since[CAPTURED]) == ("disabled", True)
+    manager.add_count()
+    manager.do("queue_start")
+    manager.until(lambda status: status["items_in_history"] == 1)
+    manager.until_idle()
+    assert set(story(manager, since, KERNEL, CAPTURED)) == {("disabled", True)}
+    assert manager.do("config_get")["config"] == {"ip_connect_info": {}}
+    answer = manager.home.run("qserver-console")
+    assert answer.code == 5
+    assert "--use-ipython-kernel OFF: its worker is not shared" in answer.output
+    assert "IPython kernel is not used" in refusal(manager, "kernel_interrupt")
+
+
+def test_a_flood_of_output_keeps_nobody_from_the_manager(opened: RunningManager) -> None:
+    manager = psutil.Process(opened.manager_pid)
+    before = manager.memory_info().rss
+    script = (
+        "import time\nend = time.monotonic() + 2\nblock = ('x' * 99 + '\\n') * 1000\n"
+        "while time.monotonic() < end:\n    print(block, end='')\n"
+    )
+    opened.do("script_upload", script=script)
+    since = len(opened.watch.console)
+    answers = 0
+    while opened.status()["manager_state"] == "executing_task":  # each answer within its limit
+        answers += 1
+    assert answers > 20
+    opened.until_text("of output are left out: more than", since)
+    opened.do("script_upload", script="import time\ntime.sleep(0.2)\nprint('calm' + ' again')")
+    opened.until_text("calm again", since)
+    assert manager.memory_info().rss - before < 200_000_000

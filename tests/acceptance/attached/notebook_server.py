@@ -20,6 +20,9 @@ from tests.acceptance.running import Home
 LIMIT_S = 60
 
 
+SESSION = "a-notebook"
+
+
 class Server:
     """A Jupyter server in the home of a manager; ``command`` is what starts it there."""
 
@@ -70,7 +73,8 @@ class Server:
     @asynccontextmanager
     async def channels(self, kernel_id: str) -> AsyncIterator[Channels]:
         """Open the websocket of a kernel."""
-        url = f"ws://127.0.0.1:{self._port}/api/kernels/{kernel_id}/channels"
+        # As JupyterLab does, which gives the session of its messages here as well.
+        url = f"ws://127.0.0.1:{self._port}/api/kernels/{kernel_id}/channels?session_id={SESSION}"
         connection = await websocket_connect(url)
         try:
             yield Channels(connection)
@@ -99,7 +103,7 @@ class Channels:
         header = {
             "msg_id": msg_id,
             "msg_type": "execute_request",
-            "session": "a notebook",
+            "session": SESSION,
             "username": "",
             "version": "5.4",
             "date": "2000-01-01T00:00:00Z",
@@ -125,6 +129,7 @@ class Channels:
         shown = await self.until(
             lambda message: (
                 message["msg_type"] in ("stream", "error")
+                and message["content"].get("name") != "stderr"
                 and message["parent_header"].get("msg_id") == msg_id
             )
         )

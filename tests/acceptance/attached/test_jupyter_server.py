@@ -64,16 +64,35 @@ async def test_cells_wait_for_the_queue_and_interrupts_do_not_reach_it(
     async with server.channels(kernel["id"]) as channels:
         manager.do("queue_start")
         await asyncio.to_thread(manager.until_running)
-        running = asyncio.create_task(channels.run("import time; print(time.time())"))
         code, answer = await server.ask("POST", f"kernels/{kernel['id']}/interrupt")
         assert code == 503
         message = " ".join(answer["message"].split())
-        assert message.startswith("Not interrupted: ")
-        assert message.endswith("Not allowed to interrupt running plan")
-        when = float(await running)
+        assert message.startswith("Not interrupted: the job ")
+        assert message.endswith("(plan) is running")
+        when = float(await channels.run("import time; print(time.time())"))
     history = manager.history()
     assert [item["result"]["exit_status"] for item in history] == ["completed"] * 2
     assert when >= history[-1]["result"]["time_stop"]
+
+
+async def test_a_waiting_cell_is_taken_back_with_the_stop_button(
+    manager: RunningManager, server: Server
+) -> None:
+    manager.open()
+    _code, kernel = await _open(server)
+    manager.add_count(num=20, delay=0.2)
+    async with server.channels(kernel["id"]) as channels:
+        manager.do("queue_start")
+        await asyncio.to_thread(manager.until_running)
+        await channels.send_cell("typed_too_late = 1")
+        await channels.until(lambda message: "Waiting: " in message["content"].get("text", ""))
+        code, answer = await server.ask("POST", f"kernels/{kernel['id']}/interrupt")
+        assert code == 204, answer
+        reply = await channels.until(lambda message: message["msg_type"] == "execute_reply")
+        assert reply["content"]["ename"] == "TakenBack"
+        assert manager.status()["re_state"] == "running"
+        await asyncio.to_thread(manager.until_idle)
+        assert await channels.run("print('typed_too_late' in globals())") == "False\n"
 
 
 @pytest.mark.parametrize("kind", ["kernels", "sessions"])

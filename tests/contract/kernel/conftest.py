@@ -8,12 +8,14 @@ import itertools
 import tempfile
 import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from jupyter_client.asynchronous import AsyncKernelClient
 
 from qs_jupyter.kernel.driver import ConsoleText
 from qs_jupyter.kernel.jupyter import JupyterDriver
@@ -272,3 +274,54 @@ async def new_bench(base_settings: Settings) -> AsyncIterator[Callable[..., Benc
     for bench in benches:
         with contextlib.suppress(Exception):
             await bench.driver.kill()
+
+
+class Console:
+    """A stock client, as a console or a notebook uses it."""
+
+    def __init__(self, client: AsyncKernelClient, bench: Any) -> None:
+        self.client = client
+        self._bench = bench
+
+    @property
+    def session(self) -> str:
+        return str(self.client.session.session)
+
+    async def reply(self, msg_id: str) -> dict[str, Any]:
+        while True:
+            message = await self.client.get_shell_msg(timeout=LIMIT_S)
+            if message["parent_header"].get("msg_id") == msg_id:
+                return dict(message["content"])
+
+    async def run(self, code: str) -> dict[str, Any]:
+        """Run a cell and wait until it has left the main thread."""
+        since = self._bench.seq
+        reply = await self.reply(self.client.execute(code))
+        await self._bench.recorder.event(MainThreadChanged, since=since, cell=None)
+        await self._bench.until_free()
+        return reply
+
+
+@asynccontextmanager
+async def _console(bench: Bench) -> AsyncIterator[Console]:
+    client = AsyncKernelClient()
+    client.load_connection_file(str(bench.driver.connection_file()))
+    client.start_channels(stdin=False, hb=False)
+    console = Console(client, bench)
+    await console.reply(client.kernel_info())
+    yield console
+    client.stop_channels()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def console(bench: Bench) -> AsyncIterator[Console]:
+    """A stock client of the shared worker."""
+    async with _console(bench) as console:
+        yield console
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def colleague(bench: Bench) -> AsyncIterator[Console]:
+    """Another one."""
+    async with _console(bench) as console:
+        yield console

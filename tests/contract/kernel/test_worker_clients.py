@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from jupyter_client.asynchronous import AsyncKernelClient
 
 from qs_jupyter.kernel.driver import ConsoleText, WorkerBusyError
 from qs_kernel_worker.messages import (
@@ -23,43 +22,6 @@ from qs_kernel_worker.messages import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LIMIT_S = 10.0
-
-
-class Console:
-    """A stock client, as a console or a notebook uses it."""
-
-    def __init__(self, client: AsyncKernelClient, bench: Any) -> None:
-        self.client = client
-        self._bench = bench
-
-    @property
-    def session(self) -> str:
-        return str(self.client.session.session)
-
-    async def reply(self, msg_id: str) -> dict[str, Any]:
-        while True:
-            message = await self.client.get_shell_msg(timeout=LIMIT_S)
-            if message["parent_header"].get("msg_id") == msg_id:
-                return dict(message["content"])
-
-    async def run(self, code: str) -> dict[str, Any]:
-        """Run a cell and wait until it has left the main thread."""
-        since = self._bench.seq
-        reply = await self.reply(self.client.execute(code))
-        await self._bench.recorder.event(MainThreadChanged, since=since, cell=None)
-        await self._bench.until_free()
-        return reply
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def console(bench) -> AsyncIterator[Console]:
-    client = AsyncKernelClient()
-    client.load_connection_file(bench.driver.connection_file())
-    client.start_channels(stdin=False, hb=False)
-    console = Console(client, bench)
-    await console.reply(client.kernel_info())
-    yield console
-    client.stop_channels()
 
 
 async def started(bench, name: str, **kwargs: Any) -> Any:

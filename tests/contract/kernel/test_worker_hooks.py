@@ -57,7 +57,7 @@ async def test_nobody_watches_the_parent(bench) -> None:
 
 @shared
 async def test_the_send_queue_of_iopub_is_raised(bench) -> None:
-    assert await look(bench, "app.iopub_thread.socket.sndhwm") == 100_000
+    assert await look(bench, "app.iopub_thread.socket.sndhwm") == 20_000
 
 
 @shared

@@ -226,8 +226,9 @@ async def test_a_function_is_interrupted(bench) -> None:
     await bench.recorder.until(lambda: "waiting" in bench.recorder.text_of(uid))
     await bench.driver.request(Interrupt())
     done = await bench.done(uid)
-    assert (done.outcome, done.msg) == ("failed", "")
+    assert (done.outcome, done.msg) == ("failed", "KeyboardInterrupt")
     assert "KeyboardInterrupt" in done.traceback
+    assert "interrupts.py" not in done.traceback, "a line of ours in the user's traceback"
 
 
 async def test_an_interrupt_of_an_idle_worker_does_nothing(bench) -> None:
