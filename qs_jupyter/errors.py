@@ -73,6 +73,15 @@ class ProtocolFailure(Failure):
     """A message that nobody could read."""
 
 
+def yaml_problem(error: Exception) -> str:
+    """Return in one line what a reader of YAML complains about, and where."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    if mark is None or not problem:
+        return " ".join(str(error).split())
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'det1'?)``, or nothing when no known name is close."""
     if not isinstance(name, str):

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter.api import table
+from qs_jupyter.api import request_log, table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.api.parameters import LOCK_KEY
 from qs_jupyter.errors import BadRequest, Failure, Refusal, WrongState, did_you_mean
 
@@ -29,7 +30,7 @@ class Dispatcher:
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
-        self._table = table.load()
+        self._table = METHODS
 
     def handle(self, request: Any, respond: Callable[[Reply], None]) -> None:
         """Answer one decoded request through ``respond``, at once or when it is done.
@@ -42,6 +43,8 @@ class Dispatcher:
         except Refusal as refusal:
             respond({"success": False, "msg": str(refusal)})
             return
+        if request_log.is_wanted(method):
+            respond = request_log.told(method, params, respond)
         if not self._manager.core.is_ready and not method.ignores_unknown:
             self._manager.core.spawn(self._when_ready(method, params, respond), method.name)
             return
@@ -121,7 +124,9 @@ class Dispatcher:
             self._manager.core.check_lock(method.lock, key)
         if method.writes:
             self._manager.core.check_store()
-        return {p.name: _value(p, params) for p in method.parameters}
+        arguments = {p.name: _value(p, params) for p in method.parameters}
+        self._manager.permissions.check_api(method.name, arguments.get("user_group"))
+        return arguments
 
     def _check_names(self, method: table.Method, params: dict[str, Any]) -> None:
         known = method.parameter_names

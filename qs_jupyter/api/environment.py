@@ -25,6 +25,7 @@ def environment_open(manager: Manager) -> Reply:
 @method(lock="environment", state_refused="", starts=True, phrases=("environment close",))
 def environment_close(manager: Manager) -> Reply:
     """End the worker in order; only when nothing goes on in it."""
+    manager.core.check_nothing_is_unsaved()
     manager.core.handle(events.CloseRequested())
     return {}
 

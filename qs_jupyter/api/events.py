@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LONGEST_WAIT_S = 60.0
 
 
-@method(reply={"events": [], "seq": 0, "epoch": "", "complete": False})
+@method(reply={"events": [], "seq": 0, "epoch": "", "complete": False}, quiet=True)
 async def events_get(
     manager: Manager,
     since: EventNumber = 0,

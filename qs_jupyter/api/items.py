@@ -1,11 +1,11 @@
-"""One item, wherever it is."""
+"""Items, without touching the queue: where one is, and whether some could be added."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter.api.parameters import ItemUid, Seconds
+from qs_jupyter.api.parameters import ItemList, ItemUid, Seconds, UserGroup, UserName
 from qs_jupyter.api.table import method
 
 if TYPE_CHECKING:
@@ -28,3 +28,19 @@ async def queue_item_status(
     queue as a new item; this one has finished.
     """
     return await manager.whereabouts.tell(item_uid, wait)
+
+
+@method(
+    refused="Failed to check the items: ",
+    reply={"valid": False, "results": []},
+    phrases=("queue check {items_file}",),
+)
+async def queue_item_check(
+    manager: Manager, items: ItemList, user: UserName, user_group: UserGroup
+) -> Mapping[str, Any]:
+    """Tell of each item whether it could be added now; nothing changes.
+
+    ``results`` holds for each item ``success`` and, in ``msg``, the reason why not; ``valid``
+    tells whether all could be added.
+    """
+    return await manager.queue_edits.check(items, user, user_group)

@@ -32,9 +32,13 @@ async def permissions_set(manager: Manager, user_group_permissions: PermissionsM
 async def permissions_reload(
     manager: Manager, restore_plans_devices: Flag = False, restore_permissions: Flag = True
 ) -> Reply:
-    """Read the permissions from the file (or the store), and the lists file if asked."""
-    await manager.permissions.reload(from_file=restore_permissions)
+    """Read the permissions from the file (or the store), and the lists file if asked.
+
+    A file that is missing or not valid is named, and nothing changes.
+    """
+    permissions = await manager.permissions.read(from_file=restore_permissions)
     if restore_plans_devices:
-        await manager.lists.load_file()
+        await manager.lists.reload_file()
+    manager.permissions.use(permissions)
     await manager.core.commit()
     return {}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qs_jupyter.errors import BadRequest
+from qs_jupyter.errors import BadRequest, yaml_problem
 
 Params = dict[str, Any]
 
@@ -113,7 +113,11 @@ def _beside(word: str) -> Way:
 # ------------------------------------------------------------------- contents of single words
 
 
-def parse_map(text: str, what: str) -> Params:
+PLAN_EXAMPLE = '{"name": "count", "args": [["det1"]], "kwargs": {"num": 3}}'
+FUNCTION_EXAMPLE = '{"name": "function_sleep", "args": [5]}'
+
+
+def parse_map(text: str, what: str, example: str = '{"name": …}') -> Params:
     """Return the map that a text spells, as JSON or as a Python literal.
 
     Raises
@@ -123,30 +127,30 @@ def parse_map(text: str, what: str) -> Params:
     """
     try:
         value = json.loads(text)
-    except ValueError:
-        value = _python_literal(text, what)
+    except ValueError as error:
+        value = _python_literal(text, what, f"{error}. A map is expected, like {example}")
     if not isinstance(value, dict):
-        raise PhraseError(f"{what} must be a map like {{'name': …}}, not {text!r}")
+        raise PhraseError(f"{what} must be a map like {example}, not {text!r}")
     return value
 
 
-def _python_literal(text: str, what: str) -> Any:
+def _python_literal(text: str, what: str, otherwise: str) -> Any:
     from ast import literal_eval  # noqa: PLC0415 - seldom needed
 
     try:
         return literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise PhraseError(
-            f"{what} is neither JSON nor a Python literal: {text!r} ({error})"
+            f"{what} is neither JSON nor a Python literal: {text!r}: {otherwise}"
         ) from error
 
 
 def _plan(word: str, _speaker: Speaker) -> Params:
-    return {"item": {**parse_map(word, "PLAN"), "item_type": "plan"}}
+    return {"item": {**parse_map(word, "PLAN", PLAN_EXAMPLE), "item_type": "plan"}}
 
 
 def _function(word: str, _speaker: Speaker) -> Params:
-    return {"item": {**parse_map(word, "FUNCTION"), "item_type": "function"}}
+    return {"item": {**parse_map(word, "FUNCTION", FUNCTION_EXAMPLE), "item_type": "function"}}
 
 
 def _file(name: str, speaker: Speaker) -> str:
@@ -154,8 +158,10 @@ def _file(name: str, speaker: Speaker) -> str:
         raise PhraseError(f"File {name!r} cannot be read from here")
     try:
         return speaker.read_file(name)
-    except (OSError, UnicodeError) as error:
-        raise PhraseError(f"File {name!r} cannot be read: {error}") from error
+    except OSError as error:
+        raise PhraseError(f"File {name!r} cannot be read: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise PhraseError(f"File {name!r} is not a text file: {error}") from error
 
 
 def _permissions(word: str, speaker: Speaker) -> Params:
@@ -164,7 +170,7 @@ def _permissions(word: str, speaker: Speaker) -> Params:
     try:
         content = yaml.safe_load(_file(word, speaker))
     except yaml.YAMLError as error:
-        raise PhraseError(f"File {word!r} is not valid YAML: {error}") from error
+        raise PhraseError(f"File {word!r} is not valid YAML: {yaml_problem(error)}") from error
     return {"user_group_permissions": content}
 
 
@@ -244,6 +250,7 @@ SLOTS: dict[str, Slot] = {
         empty={"mode": {}},
     ),
     "pause_option": Slot("deferred | immediate", _option("deferred", "immediate")),
+    "now": Slot("now", (_word("now", now=True),)),
     "run_option": Slot("active | open | closed", _option("active", "open", "closed")),
     "trim": Slot(
         "N | UID",

@@ -43,6 +43,8 @@ def queue_get(manager: Manager, event_seq: Flag = False) -> Reply:
     refused="Failed to add an item: ",
     reply={"qsize": None, "item": None},
     echo=("item",),
+    # Existing clients look for these words in the console.
+    log=("Adding new item to the queue", "Item added"),
     phrases=(
         "queue add plan {place?} {plan}",
         "queue add instruction {place?} {instruction}",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from qs_jupyter.api.parameters import Option
+from qs_jupyter.api.parameters import Flag, Option
 from qs_jupyter.api.table import method
 
 if TYPE_CHECKING:
@@ -26,22 +26,32 @@ async def re_resume(manager: Manager) -> Reply:
     return await manager.runs.carry_on("resume")
 
 
-@method(lock="environment", state_refused="", starts=True, phrases=("re stop",))
-async def re_stop(manager: Manager) -> Reply:
-    """End the paused plan; what it measured counts as complete."""
-    return await manager.runs.carry_on("stop")
+@method(lock="environment", state_refused="", starts=True, phrases=("re stop {now?}",))
+async def re_stop(manager: Manager, now: Flag = False) -> Reply:
+    """End the paused plan; what it measured counts as complete.
+
+    With ``now`` a running plan is paused at once and then ended; a paused one is ended as well.
+    """
+    return await _end(manager, "stop", now)
 
 
-@method(lock="environment", state_refused="", starts=True, phrases=("re abort",))
-async def re_abort(manager: Manager) -> Reply:
-    """End the paused plan and mark its runs as aborted."""
-    return await manager.runs.carry_on("abort")
+@method(lock="environment", state_refused="", starts=True, phrases=("re abort {now?}",))
+async def re_abort(manager: Manager, now: Flag = False) -> Reply:
+    """End the paused plan and mark its runs as aborted; ``now`` as for ``re_stop``."""
+    return await _end(manager, "abort", now)
 
 
-@method(lock="environment", state_refused="", starts=True, phrases=("re halt",))
-async def re_halt(manager: Manager) -> Reply:
-    """End the paused plan without its clean-up; the environment must be opened anew."""
-    return await manager.runs.carry_on("halt")
+@method(lock="environment", state_refused="", starts=True, phrases=("re halt {now?}",))
+async def re_halt(manager: Manager, now: Flag = False) -> Reply:
+    """End the paused plan without its clean-up; ``now`` as for ``re_stop``.
+
+    Devices stay as they are: have a look at them before the next plan.
+    """
+    return await _end(manager, "halt", now)
+
+
+async def _end(manager: Manager, action: Literal["stop", "abort", "halt"], now: bool) -> Reply:
+    return await (manager.runs.end(action) if now else manager.runs.carry_on(action))
 
 
 @method(reply={"run_list": [], "run_list_uid": ""}, phrases=("re runs {run_option?}",))

@@ -11,18 +11,19 @@ if TYPE_CHECKING:
     from qs_jupyter.manager.manager import Manager
 
 
-@method(ignores_unknown=True, phrases=("ping",))
+@method(ignores_unknown=True, quiet=True, phrases=("ping",))
 def ping(manager: Manager) -> Mapping[str, Any]:
     """Return the status; tells that the manager answers."""
     return manager.core.status_board.status()
 
 
-@method(ignores_unknown=True, phrases=("status",))
+@method(ignores_unknown=True, quiet=True, phrases=("status",))
 def status(manager: Manager) -> Mapping[str, Any]:
     """Return the status of manager, environment and queue.
 
     ``worker_responsive`` is false while the worker is alive but does not answer: its Python is
-    blocked, or the process was stopped. ``store_available`` is false while nothing can be
+    blocked, or the process was stopped. ``worker_memory`` is what it occupies, in bytes, to the
+    nearest tenth or 32 MB. ``store_available`` is false while nothing can be
     stored. ``environment_report`` tells what became of the latest opening.
     """
     return manager.core.status_board.status()

@@ -42,6 +42,7 @@ class Method:
     and ``msg``, with the values they have in a refusal; a field in ``echo`` returns what the
     request held instead. ``starts`` tells that success means accepted, not done; ``writes``
     that the method changes what the store keeps and is refused while the store is away.
+    ``begins`` and ``done`` are what a verbose log says of a request; nothing if it is ``quiet``.
     """
 
     name: str
@@ -56,6 +57,9 @@ class Method:
     starts: bool
     writes: bool
     ignores_unknown: bool
+    begins: str
+    done: str
+    quiet: bool
     doc: str
 
     @property
@@ -81,11 +85,17 @@ def method(
     starts: bool = False,
     writes: bool = False,
     ignores_unknown: bool = False,
+    log: tuple[str, str] | None = None,
+    quiet: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Declare the decorated function as the API method of its name."""
+    """Declare the decorated function as the API method of its name.
+
+    ``log`` stands for ``begins`` and ``done`` of `Method`, where clients look for certain words.
+    """
 
     def declare(handler: Handler) -> Handler:
         name = handler.__name__
+        begins, done = log or (f"Request '{name}'", f"Request '{name}' is done")
         TABLE[name] = Method(
             name=name,
             handler=handler,
@@ -99,6 +109,9 @@ def method(
             starts=starts,
             writes=writes,
             ignores_unknown=ignores_unknown,
+            begins=begins,
+            done=done,
+            quiet=quiet,
             doc=inspect.getdoc(handler) or "",
         )
         return handler
@@ -128,10 +141,3 @@ def _kind(annotation: Any, name: str, handler: Handler) -> Kind:
             if isinstance(extra, Kind):
                 return extra
     raise TypeError(f"{handler.__name__}: parameter {name!r} has no declared kind")
-
-
-def load() -> dict[str, Method]:
-    """Return the complete table, importing the rooms of methods on first use."""
-    from qs_jupyter.api import methods  # noqa: F401, PLC0415 - fills TABLE
-
-    return TABLE

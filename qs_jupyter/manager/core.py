@@ -273,6 +273,18 @@ class Core:
                 "Running plans go on; try again when the store is back."
             )
 
+    def check_nothing_is_unsaved(self) -> None:
+        """Refuse to end a worker in order while it alone could tell again what has happened."""
+        write = self._last_write
+        is_safe = write is None or (
+            write.done() and not write.cancelled() and write.exception() is None
+        )
+        if not is_safe and not self.store.available:
+            raise StoreFailure(
+                f"The outcome of a plan is not stored yet: {self.store.reason} The worker keeps "
+                "it. Close the environment when the store is back, or destroy it now."
+            )
+
     async def durable(self) -> None:
         """Wait until all that was written is safe, however long the store is away."""
         await self.store.settled()

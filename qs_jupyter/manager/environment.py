@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -80,13 +80,8 @@ class EnvironmentLife:
         self._core.handle(events.WorkerGone("RE Worker environment was closed", asked=asked))
 
     def progress(self, event: StartupProgress) -> None:
-        """Tell the operator which startup file is being loaded."""
+        """Remember which startup file is being loaded; the worker itself tells of each."""
         self._file = None if event.done else event.file
-        place = f"{event.index}/{event.total}"
-        if event.done:
-            logger.debug("Startup file '%s' (%s): %.2f s", event.file, place, event.seconds or 0.0)
-        else:
-            logger.debug("Loading startup file '%s' (%s) ...", event.file, place)
 
     async def opened(self, event: Opened) -> None:
         """Take the result of the startup code, and the lists when it went well."""
@@ -101,13 +96,10 @@ class EnvironmentLife:
             self.failed(Opened(ok=False, msg=str(failure)))
             return
         core.opening_report = asdict(event)
-        for warning in event.report.get("warnings", []):
-            logger.warning("%s", warning)
-        for kind in ("plans", "devices"):
-            for name, reason in event.report.get(f"rejected_{kind}", {}).items():
-                logger.warning("Left out of the list of %s: '%s': %s", kind, name, reason)
+        _tell_what_is_wrong(event.report)
         logger.info("RE Environment is ready")
         core.handle(events.EnvironmentOpened(report.get("re_state")))
+        core.update_environment(memory=report.get("memory"))
         if self._document_feed.is_wanted:
             self._document_feed.tell_worker()
         core.spawn(self._lists.save_file("ENVIRONMENT_OPEN"), "save lists")
@@ -119,12 +111,25 @@ class EnvironmentLife:
     def failed(self, event: Opened) -> None:
         """Report a failed opening and get rid of the worker."""
         self._core.opening_report = asdict(event)
-        line = f", line {event.line}" if event.line else ""
-        place = f" in '{event.file}'{line}" if event.file else ""
+        # Errors of startup code name their file, and the worker has shown the traceback.
+        is_told = event.file is not None and event.file in event.msg
+        place = f" in '{event.file}'" if event.file and not is_told else ""
         logger.error("RE environment could not be opened%s: %s", place, event.msg)
-        if event.traceback:
+        if event.traceback and not is_told:
             logger.error("%s", event.traceback.rstrip())
         self._core.handle(events.EnvironmentFailed(event.msg))
+
+
+def _tell_what_is_wrong(report: Mapping[str, Any]) -> None:
+    """Log what startup code has been warned of and what is left out, each once."""
+    told: list[str] = []
+    for kind in ("plans", "devices"):
+        for name, reason in report.get(f"rejected_{kind}", {}).items():
+            logger.warning("Left out of the list of %s: '%s': %s", kind, name, reason)
+            told.append(str(reason))
+    for warning in report.get("warnings", []):
+        if not any(reason in warning for reason in told):
+            logger.warning("%s", warning)
 
 
 async def _after(earlier: asyncio.Task[None] | None, work: Any) -> None:

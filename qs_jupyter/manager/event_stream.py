@@ -14,7 +14,6 @@ happened to the queue.
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from qs_jupyter.encoded import EncodedList, EncodedText, joined
 from qs_jupyter.model import changes
 
 TOPIC = b"QSJ_Events"
@@ -30,6 +30,7 @@ KEPT_BYTES = 4_000_000
 KEPT_STATUS_BYTES = 100_000
 # A longer block of items is not repeated in an event: clients read the queue instead.
 MANY_ITEMS = 200
+LONG_ITEMS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class EventStream:
         """Number an event of a kind and tell everybody."""
         self.seq += 1
         head = {"epoch": self.epoch, "seq": self.seq, "time": when, "kind": kind}
-        event = LoggedEvent(self.seq, json.dumps({**head, **content}, default=repr))
+        event = LoggedEvent(self.seq, joined({**head, **content}))
         self._backlogs.get(kind, self._facts).append(event)
         if self._publish is not None:
             self._publish(TOPIC, event.text)
@@ -152,11 +153,24 @@ def _moved(change: changes.ItemsMoved) -> dict[str, Any]:
 
 
 def _block(op: str, entries: tuple[changes.QueueEntry, ...], before: str | None) -> dict[str, Any]:
-    if len(entries) > MANY_ITEMS:
+    items = EncodedList(tuple(entry.item.text for entry in entries))
+    if len(entries) > MANY_ITEMS or items.size > LONG_ITEMS:
         return {"kind": "queue", "op": "reload"}
-    # Read from the texts: asking for the maps would unpack items that rest in the queue.
-    items = [json.loads(entry.item.text) for entry in entries]
     return {"kind": "queue", "op": op, "items": items, "before": before}
+
+
+def _replaced(change: changes.ItemReplaced) -> dict[str, Any]:
+    item = EncodedText(change.entry.item.text)
+    if item.size > LONG_ITEMS:
+        return {"kind": "queue", "op": "reload"}
+    return {"kind": "queue", "op": "replace", "uid": change.old.uid, "item": item}
+
+
+def _started(change: changes.PlanStarted) -> dict[str, Any]:
+    item, queued = EncodedText(change.item.text), change.queued is not None
+    if item.size > LONG_ITEMS:
+        return {"kind": "queue", "op": "reload"}
+    return {"kind": "queue", "op": "start", "item": item, "queued": queued}
 
 
 _TELLERS: dict[type, Callable[[Any], dict[str, Any]]] = {
@@ -167,19 +181,13 @@ _TELLERS: dict[type, Callable[[Any], dict[str, Any]]] = {
         "op": "remove",
         "uids": [item.uid for item in c.items],
     },
-    changes.ItemReplaced: lambda c: {
-        "kind": "queue",
-        "op": "replace",
-        "uid": c.old.uid,
-        "item": json.loads(c.entry.item.text),
-    },
+    changes.ItemReplaced: _replaced,
     changes.QueueCleared: lambda _: {"kind": "queue", "op": "clear"},
-    changes.PlanStarted: lambda c: {
-        "kind": "queue",
-        "op": "start",
-        "item": dict(c.item.data),
-        "queued": c.queued is not None,
+    changes.PlanStarted: _started,
+    changes.PlanFinished: lambda c: {
+        "kind": "history",
+        "op": "append",
+        "item": EncodedText(c.entry.text),
     },
-    changes.PlanFinished: lambda c: {"kind": "history", "op": "append", "item": c.entry.data},
     changes.HistoryTrimmed: lambda c: {"kind": "history", "op": "trim", "kept": c.kept},
 }

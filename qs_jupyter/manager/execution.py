@@ -13,10 +13,12 @@ import logging
 from typing import Literal
 
 from qs_jupyter.errors import KernelFailure, Refusal, WrongState
+from qs_jupyter.huge_json import is_huge
 from qs_jupyter.kernel.driver import JobRefusedError, WorkerBusyError
 from qs_jupyter.manager.core import Core
 from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import events
+from qs_jupyter.model.catalogue import Catalogue
 from qs_jupyter.model.state import Phase, Running
 from qs_kernel_worker.messages import ContinueJob, Job, PlanJob
 
@@ -118,31 +120,21 @@ class Submissions:
     async def submit_plan(self, running: Running) -> None:
         """Hand the running plan to the worker, unless it is no longer allowed."""
         core = self._core
+        item = running.item
         if core.model.running is not running:
             return
-        item = running.item
         try:
-            call = self._lists.catalogue.call(item.data, item.user_group)
+            if is_huge(item.data):
+                job = await asyncio.to_thread(plan_job, running, self._lists.catalogue)
+            else:
+                job = plan_job(running, self._lists.catalogue)
         except Refusal as refusal:
             reason = f"Validation of plan parameters failed: {refusal}"
             core.handle(events.SubmissionRefused(running.job_uid, reason, busy=False))
             self.resolve(running.job_uid, None)
             return
-        stamp = {
-            "queue_item_uid": item.uid,
-            "queue_user": item.data.get("user"),
-            "queue_user_group": item.data.get("user_group"),
-        }
-        job = PlanJob(
-            uid=running.job_uid,
-            attempt=running.attempt,
-            item_uid=item.uid,
-            name=item.name,
-            args=list(call.args),
-            kwargs=dict(call.kwargs),
-            convert={name: sorted(names) for name, names in call.convert.items()},
-            metadata={**stamp, **call.metadata},
-        )
+        if core.model.running is not running:
+            return  # it was destroyed while it was prepared
         logger.info("Starting the plan '%s' ...", item.name, extra={"item_uid": item.uid})
         await self.submit(job)
 
@@ -159,3 +151,30 @@ class Submissions:
         )
         core.set_job(job.uid)
         core.spawn(self.submit(job), f"{action} plan")
+
+
+def plan_job(running: Running, catalogue: Catalogue) -> PlanJob:
+    """Return the job of a plan, checked once more against what its group may do.
+
+    Raises
+    ------
+    NotAllowed
+        The plan is no longer allowed like this.
+    """
+    item = running.item
+    call = catalogue.call(item.data, item.user_group)
+    stamp = {
+        "queue_item_uid": item.uid,
+        "queue_user": item.data.get("user"),
+        "queue_user_group": item.data.get("user_group"),
+    }
+    return PlanJob(
+        uid=running.job_uid,
+        attempt=running.attempt,
+        item_uid=item.uid,
+        name=item.name,
+        args=list(call.args),
+        kwargs=dict(call.kwargs),
+        convert={name: sorted(names) for name, names in call.convert.items()},
+        metadata={**stamp, **call.metadata},
+    )

@@ -19,6 +19,7 @@ from qs_jupyter.errors import BadRequest, QueueServerError
 from qs_jupyter.lists_file import read_lists, write_lists
 from qs_jupyter.manager.core import Core
 from qs_jupyter.model.catalogue import Catalogue
+from qs_jupyter.model.existing import ExistingLists, read_existing
 from qs_jupyter.model.permissions import Permissions
 from qs_jupyter.model.plans import chosen_devices
 from qs_jupyter.profiles import is_sim_profile
@@ -38,6 +39,7 @@ class Lists:
         self.catalogue = Catalogue({}, {}, Permissions.nothing())
         self.generation: int | None = None
         self._texts: dict[tuple[str, str | None], tuple[str, asyncio.Task[str]]] = {}
+        self._saving = asyncio.Lock()
 
     # ------------------------------------------------------------------ what clients read
 
@@ -107,27 +109,37 @@ class Lists:
 
     # ------------------------------------------------------------------------------ files
 
-    async def load_file(self, *, announce: bool = True) -> None:
-        """Read the lists file; a missing or broken one leaves the lists empty, with a warning.
-
-        Raises
-        ------
-        QueueServerError
-            The file is there but cannot be read.
-        """
+    async def load_file(self) -> None:
+        """Read the lists file; a missing or broken one leaves the lists as they are."""
         path = self._path()
-        if path is None or not path.exists():
+        if path is None or not _is_there(path):
             logger.warning(
                 "The file with the lists of existing plans and devices (%s) does not exist. "
                 "The lists stay empty until the environment is opened for the first time.",
                 path,
             )
-            plans: Names = {}
-            devices: Names = {}
-        else:
-            plans, devices = await asyncio.to_thread(read_lists, path)
-        if announce or plans or devices:
-            self.replace(plans, devices, from_disk=True)
+            return
+        try:
+            found = await asyncio.to_thread(_sound_lists, path)
+        except QueueServerError as error:
+            logger.warning("%s. The lists stay empty until the environment is opened.", error)
+            return
+        if found.plans or found.devices:
+            self.replace(found.plans, found.devices, from_disk=True)
+
+    async def reload_file(self) -> None:
+        """Take the lists of the file in place of those in use.
+
+        Raises
+        ------
+        QueueServerError
+            The file is missing or cannot be read; the lists stay as they are.
+        """
+        path = self._path()
+        if path is None:
+            raise BadRequest("The path to the list of existing plans and devices is not specified")
+        found = await asyncio.to_thread(_sound_lists, path)
+        self.replace(found.plans, found.devices, from_disk=True)
 
     async def save_file(self, occasion: str) -> None:
         """Write the lists file if the settings ask for it on this occasion and it differs.
@@ -141,11 +153,14 @@ class Lists:
             return
         if rule != "ALWAYS" and occasion == "ALWAYS":
             return
-        catalogue = self.catalogue
-        try:
-            await asyncio.to_thread(_save_if_different, path, catalogue.plans, catalogue.devices)
-        except (OSError, QueueServerError) as error:
-            logger.error("The lists could not be written to '%s': %s", path, error)  # noqa: TRY400
+        # One after the other, each with the lists of its moment: the last ones stay in the file.
+        async with self._saving:
+            found = self.catalogue
+            try:
+                await asyncio.to_thread(_save_if_different, path, found.plans, found.devices)
+            except (OSError, QueueServerError) as error:
+                text = "The lists could not be written to '%s': %s"
+                logger.error(text, path, error)  # noqa: TRY400
 
     def _path(self) -> Path | None:
         path = self._core.settings.existing_plans_and_devices_path
@@ -165,8 +180,24 @@ def _encoded(catalogue: Catalogue, kind: str, group: str | None) -> str:
     return f"{{{', '.join(entries)}}}"
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True  # to read it will tell what is wrong
+
+
+def _sound_lists(path: Path) -> ExistingLists:
+    """Read the file; entries that nobody can use are left out, with a warning."""
+    plans, devices = read_lists(path)
+    found = read_existing({"existing_plans": plans, "existing_devices": devices})
+    for warning in found.warnings:
+        logger.warning("Lists file '%s': %s", path, warning)
+    return found
+
+
 def _save_if_different(path: Path, plans: Names, devices: Names) -> None:
-    if path.exists():
+    if _is_there(path):
         try:
             if read_lists(path) == (plans, devices):
                 return

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from qs_jupyter.errors import BadRequest, Refusal
+from qs_jupyter.errors import BadRequest, NotAllowed, Refusal, yaml_problem
 from qs_jupyter.manager.core import Core
 from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import changes
-from qs_jupyter.model.permissions import Permissions
+from qs_jupyter.model.permissions import ROOT, Permissions
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class PermissionsKeeper:
             except Refusal as refusal:
                 logger.warning("%s", refusal)
                 continue
-            self._use(permissions)
+            self.use(permissions)
             return
         logger.error(
             "No valid user group permissions were found: no group may use any plan or device. "
@@ -66,10 +66,27 @@ class PermissionsKeeper:
         """
         if data == self.data:
             return
-        self._use(await asyncio.to_thread(Permissions.parse, data))
+        self.use(await asyncio.to_thread(Permissions.parse, data))
 
-    async def reload(self, *, from_file: bool) -> None:
-        """Read the permissions anew from the file, or from the store.
+    def check_api(self, method: str, user_group: Any) -> None:
+        """Refuse a method that the permissions take from the group.
+
+        A request that names no group, or one that is not known, is bound by ``root`` alone.
+
+        Raises
+        ------
+        NotAllowed
+            The group may not call the method.
+        """
+        permissions = self._lists.catalogue.permissions
+        if not permissions.narrows_api:
+            return
+        group = user_group if user_group in permissions.groups else ROOT
+        if not permissions.allows_api(group, method):
+            raise NotAllowed(f"Method {method!r} is not allowed for users from {group!r} group.")
+
+    async def read(self, *, from_file: bool) -> Permissions:
+        """Return the permissions of the file, or those of the store.
 
         Raises
         ------
@@ -81,9 +98,10 @@ class PermissionsKeeper:
                 "Restoring user group permissions from disk is not allowed: RE Manager was "
                 "started with option user_group_permissions_reload='NEVER'"
             )
-        self._use(await (self._from_file() if from_file else self._from_store()))
+        return await (self._from_file() if from_file else self._from_store())
 
-    def _use(self, permissions: Permissions) -> None:
+    def use(self, permissions: Permissions) -> None:
+        """Have the permissions in force from now on."""
         self._lists.set_permissions(permissions)
         if permissions.data != self._core.stored_permissions:
             self._core.stored_permissions = permissions.data
@@ -109,11 +127,11 @@ def read_permissions(path: Path) -> Permissions:
     BadRequest
         The file is missing or not valid; the text names it and says why.
     """
-    if not path.is_file():
-        raise BadRequest(f"File '{path}' does not exist")
     try:
         return Permissions.parse(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError, BadRequest) as error:
+    except FileNotFoundError:
+        raise BadRequest(f"File '{path}' does not exist") from None
+    except (OSError, UnicodeError, RecursionError, yaml.YAMLError, BadRequest) as error:
         raise BadRequest(
-            f"Error while loading user group permissions from file '{path}': {error}"
+            f"Error while loading user group permissions from file '{path}': {yaml_problem(error)}"
         ) from error

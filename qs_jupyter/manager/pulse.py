@@ -22,6 +22,7 @@ EVERY_S = 3.0
 ANSWER_WITHIN_S = 2.0
 # An answer may be long in coming, but a question can also be lost.
 ASK_AGAIN_AFTER_S = 60.0
+MEMORY_STEP = 32 * 2**20
 
 
 class Pulse:
@@ -67,10 +68,20 @@ class Pulse:
                 self._note(False)
             # A failure is no news of this kind: a death is reported, a refusal was an answer.
             with contextlib.suppress(KernelFailure):
-                await question
+                report = await question
                 self._note(True)
+                self._note_memory(report.get("memory"))
         finally:
             question.cancel()
+
+    def _note_memory(self, memory: int | None) -> None:
+        """Tell how much memory the worker occupies, when it is clearly another amount."""
+        environment = self._core.model.environment
+        if environment.stage is not Stage.READY or memory is None:
+            return
+        told = environment.memory
+        if told is None or abs(memory - told) > max(MEMORY_STEP, 0.1 * told):
+            self._core.update_environment(memory=memory)
 
     def _note(self, responsive: bool) -> None:
         environment = self._core.model.environment

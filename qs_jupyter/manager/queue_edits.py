@@ -6,11 +6,14 @@ An edit checks everything, changes the queue, and is answered when the change is
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from qs_jupyter.encoded import EncodedList, EncodedText
 from qs_jupyter.errors import BadRequest, Refusal
+from qs_jupyter.huge_json import is_huge
+from qs_jupyter.lasting import lasting_objects
 from qs_jupyter.manager.core import Core
 from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import positions
@@ -26,6 +29,10 @@ PlaceParameters = tuple[Any, Any, Any]
 
 # Items validated before other requests get a turn.
 _TURN = 100
+
+# What a batch says of an item that was added.
+_GOOD = {"success": True, "msg": ""}
+_GOOD_TEXT = json.dumps(_GOOD)
 
 
 class QueueEdits:
@@ -43,7 +50,7 @@ class QueueEdits:
         core = self._core
         running = core.running_item
         reply: dict[str, Any] = {
-            "items": EncodedText(core.queue.text),
+            "items": EncodedList(core.queue.texts),
             "running_item": EncodedText(running.text) if running else {},
             "plan_queue_uid": core.uids["plan_queue_uid"],
         }
@@ -58,7 +65,7 @@ class QueueEdits:
         """Return the history."""
         core = self._core
         reply = {
-            "items": EncodedText(core.history.text),
+            "items": EncodedList(core.history.texts),
             "plan_history_uid": core.uids["plan_history_uid"],
         }
         return self._numbered(reply, event_seq)
@@ -81,10 +88,16 @@ class QueueEdits:
             catalogue.check_plan(item.data, user_group)
         return item
 
+    async def prepared(self, raw: Any, user: str, user_group: str, uid: str | None) -> Item:
+        """Return what `prepare` returns; a huge item is prepared while others are served."""
+        if not is_huge(raw):
+            return self.prepare(raw, user, user_group, uid)
+        return await asyncio.to_thread(self.prepare, raw, user, user_group, uid, make=Item.huge)
+
     async def add(self, raw: Any, user: str, user_group: str, place: PlaceParameters) -> Reply:
         """Add one item."""
         core = self._core
-        item = self.prepare(raw, user, user_group, core.new_uid())
+        item = await self.prepared(raw, user, user_group, core.new_uid())
         where = positions.parse_place(*place)
         change = core.queue.insert([item], where, self._running_uid)
         reply = {"qsize": len(core.queue), "item": EncodedText(item.text)}
@@ -99,29 +112,44 @@ class QueueEdits:
             where = positions.parse_place(*place)
         except positions.AmbiguousPlace as refusal:
             raise self._misplaced(raws, refusal) from refusal
-        items: list[Item] = []
-        results: list[dict[str, Any]] = []
-        for number, raw in enumerate(raws, start=1):
-            try:
-                items.append(self.prepare(raw, user, user_group, core.new_uid()))
-                results.append({"success": True, "msg": ""})
-            except Refusal as refusal:
-                results.append({"success": False, "msg": f"Failed to add a plan: {refusal}"})
-            if number % _TURN == 0:
-                await asyncio.sleep(0)
-        if not all(result["success"] for result in results):
+        items, results = await self._all_prepared(raws, user, user_group)
+        if len(items) < len(raws):
             raise self._refused(raws, results)
         try:
-            change = core.queue.insert(items, where, self._running_uid)
+            with lasting_objects(len(items)):
+                change = core.queue.insert(items, where, self._running_uid)
         except Refusal as refusal:
             raise self._misplaced(raws, refusal) from refusal
         reply = {
             "qsize": len(core.queue),
             "items": EncodedList(tuple(item.text for item in items)),
-            "results": results,
+            "results": EncodedList((_GOOD_TEXT,) * len(results)),
         }
         step = Take(tuple(item.uid for item in items))
         return await self._commit(change, reply, step, f"added {len(items)} items")
+
+    async def _all_prepared(
+        self, raws: list[Any], user: str, user_group: str
+    ) -> tuple[list[Item], list[dict[str, Any]]]:
+        """Return the items that are valid, and for each that was given what is to say of it."""
+        items: list[Item] = []
+        results: list[dict[str, Any]] = []
+        for number, raw in enumerate(raws, start=1):
+            try:
+                item = await self.prepared(raw, user, user_group, self._core.new_uid())
+                item.pack()  # here, between the turns of others, and not all at once
+                items.append(item)
+                results.append(_GOOD)
+            except Refusal as refusal:
+                results.append({"success": False, "msg": f"Failed to add a plan: {refusal}"})
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+        return items, results
+
+    async def check(self, raws: list[Any], user: str, user_group: str) -> Reply:
+        """Tell of each item whether it could be added."""
+        items, results = await self._all_prepared(raws, user, user_group)
+        return {"valid": len(items) == len(raws), "results": results}
 
     def _misplaced(self, raws: list[Any], refusal: Refusal) -> Refusal:
         # A batch tells item by item what is wrong, even when it is wrong for all of them.
@@ -145,7 +173,7 @@ class QueueEdits:
     ) -> Reply:
         """Put another item in the place of one."""
         core = self._core
-        item = self.prepare(raw, user, user_group, None)
+        item = await self.prepared(raw, user, user_group, None)
         old_uid = item.uid
         if replace:
             item = item.with_changes(item_uid=core.new_uid())
@@ -209,7 +237,8 @@ class QueueEdits:
     async def clear(self) -> Reply:
         """Remove all items."""
         queue = self._core.queue
-        back = Put(tuple((item, None) for item in queue))
+        with lasting_objects(len(queue)):
+            back = Put(tuple((item, None) for item in queue))
         return await self._commit(queue.clear(), {}, back, "cleared the queue")
 
     async def undo(self, plan_queue_uid: str | None) -> Reply:
@@ -223,7 +252,8 @@ class QueueEdits:
     async def _turn(self, turn: Turn, expected: str | None) -> Reply:
         core = self._core
         uid = core.new_uid()
-        changes, description = turn(core.queue, uid, expected)
+        with lasting_objects(self._journal.items):
+            changes, description = turn(core.queue, uid, expected)
         for change in changes:
             core.record(change)
         core.uids["plan_queue_uid"] = uid

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from qs_jupyter.errors import KernelFailure
+from qs_jupyter.errors import KernelFailure, StoreFailure
 from qs_jupyter.manager.core import Core
 from qs_jupyter.manager.environment import EnvironmentLife
 from qs_jupyter.manager.execution import Submissions
@@ -24,6 +24,7 @@ from qs_jupyter.model import events
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.preparation import resting_form
 from qs_jupyter.model.state import Environment, MainThread, Phase, Running, Stage
+from qs_jupyter.store.store import StoredState
 from qs_kernel_worker.messages import JobDone, Opened, WorkerReport
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Recovery:
 
     async def start(self, *, is_restart: bool) -> None:
         """Bring the manager from nothing to where it can take requests."""
-        state = await self._core.store.load()
+        state = await self._load(patiently=is_restart)
         self._core.restore(state, is_restart=is_restart)
         self._worker_events.hold()
         is_silent, report = False, None
@@ -66,7 +67,7 @@ class Recovery:
         await self._permissions.load(state.permissions, is_restart=is_restart)
         if report is None or report.phase != "ready":
             # A worker that is ready is asked itself.
-            await self._lists.load_file(announce=False)
+            await self._lists.load_file()
         if is_silent:
             self._with_silent_worker()
         elif report is None:
@@ -80,6 +81,17 @@ class Recovery:
         if not is_silent:
             self._worker_events.release()
         self._core.settle()
+
+    async def _load(self, *, patiently: bool) -> StoredState:
+        """Read the store; wait for it where it has been there before and will be again."""
+        while True:
+            try:
+                return await self._core.store.load()
+            except StoreFailure as failure:
+                if not patiently:
+                    raise
+                logger.error("Waiting for the store: %s", failure)  # noqa: TRY400
+            await asyncio.sleep(RETRY_S)
 
     async def _adopt(self) -> WorkerReport | None:
         report = await self._core.driver.adopt()
@@ -145,6 +157,7 @@ class Recovery:
             deferred_pause=report.deferred_pause_requested,
             main_thread=MainThread(job=report.job, cell=report.cell, held=report.held),
             background_tasks=frozenset(report.background_tasks),
+            memory=report.memory,
         )
         self._core.model = replace(self._core.model, environment=environment)
         if stage is not Stage.READY:
@@ -181,7 +194,7 @@ class Recovery:
             logger.warning(
                 "The worker does not tell its lists; those of the file serve: %s", failure
             )
-            await self._lists.load_file(announce=False)
+            await self._lists.load_file()
 
     def _is_for_another_worker(self, report: WorkerReport, waiting: list[Any]) -> bool:
         """Whether the plan was handed to an earlier worker, whose last words were not stored."""

@@ -38,7 +38,7 @@ class Runs:
     async def execute(self, raw: Any, user: str, user_group: str) -> Reply:
         """Run one item past the queue."""
         core = self._core
-        item = self._queue_edits.prepare(raw, user, user_group, core.new_uid())
+        item = await self._queue_edits.prepared(raw, user, user_group, core.new_uid())
         core.handle(events.ExecuteRequested(item))
         reply = {"qsize": len(core.queue), "item": EncodedText(item.text)}
         await self._taken()
@@ -84,6 +84,13 @@ class Runs:
         running = core.model.running
         if running is not None:
             await self._submissions.wait(running.job_uid)
+        return {}
+
+    async def end(self, action: Literal["stop", "abort", "halt"]) -> Reply:
+        """End the plan; a running one is paused first, and answered as soon as that is asked."""
+        if self._core.model.phase is Phase.PAUSED:
+            return await self.carry_on(action)
+        self._core.handle(events.EndRequested(action))
         return {}
 
     def listed(self, option: str) -> Reply:

@@ -123,6 +123,7 @@ class StatusBoard:
             # Beyond the documented fields: what became of the last opening, and health.
             "environment_report": self._report(),
             "worker_responsive": environment.responsive,
+            "worker_memory": environment.memory,
             "store_available": facts.store.available,
         }
 

@@ -22,6 +22,10 @@ from qs_jupyter.manager.event_stream import EventStream
 
 COALESCE_S = 0.01
 HEARTBEAT_S = 1.0
+TERMINAL_KEPT = 4_000_000
+
+# Subscribers try again ten times a second when a manager has vanished.
+RECONNECT_S = 0.5
 
 
 class StreamPublisher(Protocol):
@@ -47,15 +51,30 @@ class Piece:
 
 
 class Terminal:
-    """Writes to standard output from a thread that owns it."""
+    """Writes to standard output from a thread that owns it.
 
-    def __init__(self) -> None:
+    For a terminal that was stopped, some text is kept, and what follows is counted.
+    """
+
+    def __init__(self, kept: int = TERMINAL_KEPT) -> None:
+        self._kept = kept
         self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._lines_left_out = 0
         self._thread = threading.Thread(target=self._write, name="terminal", daemon=True)
         self._thread.start()
 
     def write(self, text: str) -> None:
         """Hand over text; never waits."""
+        with self._lock:
+            if self._waiting > self._kept:
+                self._lines_left_out += text.count("\n")
+                return
+            if self._lines_left_out:
+                text = f"… {self._lines_left_out} lines are left out here …\n{text}"
+                self._lines_left_out = 0
+            self._waiting += len(text)
         self._texts.put(text)
 
     def close(self) -> None:
@@ -72,6 +91,9 @@ class Terminal:
             except (OSError, ValueError):
                 # The terminal has gone; the text still reaches subscribers.
                 continue
+            finally:
+                with self._lock:
+                    self._waiting -= len(text)
 
 
 class Streams:
@@ -83,21 +105,34 @@ class Streams:
         self.events = EventStream(publisher.event if publisher is not None else None)
         self._pieces: deque[Piece] = deque()
         self._flush_handle: asyncio.TimerHandle | None = None
+        self._hold_handle: asyncio.TimerHandle | None = None
         self._status: Callable[[], Mapping[str, Any]] | None = None
         self._status_handle: asyncio.Handle | None = None
         self._heartbeat_handle: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self, status: Callable[[], Mapping[str, Any]]) -> None:
-        """Begin to publish; ``status`` returns the status of the moment."""
+    def start(self, status: Callable[[], Mapping[str, Any]], *, hold_text_s: float = 0.0) -> None:
+        """Begin to publish; ``status`` returns the status of the moment.
+
+        ``hold_text_s`` is how long text is kept back, so that the subscribers of an earlier
+        manager have come back when it is sent.
+        """
         self._loop = asyncio.get_running_loop()
         self._status = status
+        if hold_text_s > 0:
+            self._hold_handle = self._loop.call_later(hold_text_s, self._end_hold)
         self._flush()
         self._publish_status()
 
+    def _end_hold(self) -> None:
+        if self._hold_handle is not None:
+            self._hold_handle.cancel()
+            self._hold_handle = None
+        self._flush()
+
     def close(self) -> None:
         """Publish what is left and stop."""
-        self._flush()
+        self._end_hold()
         for handle in (self._flush_handle, self._status_handle, self._heartbeat_handle):
             if handle is not None:
                 handle.cancel()
@@ -153,6 +188,8 @@ class Streams:
         if self._flush_handle is not None:
             self._flush_handle.cancel()
             self._flush_handle = None
+        if self._hold_handle is not None:
+            return
         while self._pieces:
             first = self._pieces.popleft()
             texts = [first.text]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from qs_jupyter.errors import BadRequest, KernelFailure, NotAllowed, Refusal, WrongState
+from qs_jupyter.huge_json import is_huge
 from qs_jupyter.manager.core import Core
 from qs_jupyter.manager.execution import Submissions
 from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import events
+from qs_jupyter.model.item import Item
 from qs_jupyter.model.preparation import prepare_item
 from qs_jupyter.model.state import Phase, Stage
 from qs_kernel_worker.messages import FunctionJob, Interrupt, Job, ScriptJob, StartTask, encode
@@ -34,7 +38,8 @@ class TaskRuns:
         """Call a function of the namespace."""
         core = self._core
         uid = core.new_uid()
-        item = prepare_item(raw, user, user_group, uid, ("function",))
+        prepare = partial(prepare_item, raw, user, user_group, uid, ("function",))
+        item = await asyncio.to_thread(prepare, make=Item.huge) if is_huge(raw) else prepare()
         name = item.data.get("name")
         if not isinstance(name, str) or not name:
             raise BadRequest(f"Function name is not specified: {dict(raw)}")

@@ -74,11 +74,11 @@ class WorkerEvents:
 
     def worker_died(self, cause: str) -> None:
         """Be without an environment."""
-        logger.error("RE Worker has ended unexpectedly: %s", cause)
         core = self._core
         if core.model.phase.value == "creating_environment":
             self._environment_life.died(cause)
             return
+        logger.error("RE Worker has ended unexpectedly: %s", cause)
         self._lists.generation = None
         core.handle(events.WorkerGone(f"RE Worker has ended unexpectedly: {cause}"))
 

@@ -61,19 +61,29 @@ class AnnotationError(ValueError):
     """The text is no type that this module can build; says which part and why."""
 
 
+class _CallableName(str):
+    """Stands for `str` where a type is searched for text that is no name of a callable."""
+
+    __slots__ = ()
+
+
 class _Spoken:
     """Text that stands for an object: subscripts are read and have no effect."""
 
-    def __init__(self, marker: str) -> None:
-        self.marker = marker
+    def __init__(self, type_: type[str]) -> None:
+        self.type = type_
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationType:
-    """A built type and the markers that occur in it."""
+    """A built type and the markers that occur in it.
+
+    ``only_callables`` tells that a text can be nothing but the name of a callable.
+    """
 
     type: Any
     markers: frozenset[str] = frozenset()
+    only_callables: bool = False
 
 
 def enumeration(name: str, values: Iterable[str]) -> type[enum.Enum]:
@@ -117,16 +127,31 @@ def build_type(text: str, custom: Mapping[str, Any] | None = None) -> Annotation
         built = _plain(walker.read(text))
         if built is Ellipsis:
             raise AnnotationError("'...' is not a type")
+        only_callables = walker.markers == {CALLABLE_MARKER} and _is_all_callables(
+            _plain(_Walker(custom or {}, callable_name=_CallableName).read(text))
+        )
     except RecursionError:
         raise AnnotationError("the type is nested too deeply") from None
-    return AnnotationType(built, frozenset(walker.markers))
+    return AnnotationType(built, frozenset(walker.markers), only_callables)
+
+
+def _is_all_callables(built: Any) -> bool:
+    """Tell whether every text that the type takes is the name of a callable."""
+    if built in (_CallableName, bool, int, float, complex, None, type(None)):
+        return True
+    if typing.get_origin(built) is typing.Literal:
+        return False
+    # A type without arguments is text itself, or a container of anything.
+    inner = [argument for argument in typing.get_args(built) if argument is not Ellipsis]
+    return bool(inner) and all(map(_is_all_callables, inner))
 
 
 class _Walker:
     """Walks one expression and remembers the markers it met."""
 
-    def __init__(self, custom: Mapping[str, Any]) -> None:
+    def __init__(self, custom: Mapping[str, Any], callable_name: type[str] = str) -> None:
         self.custom = custom
+        self.callable_name = callable_name
         self.markers: set[str] = set()
         self.is_quoted = False
 
@@ -202,7 +227,7 @@ class _Walker:
 
     def spoken(self, marker: str) -> _Spoken:
         self.markers.add(marker)
-        return _Spoken(marker)
+        return _Spoken(self.callable_name if marker == CALLABLE_MARKER else str)
 
     def subscript(self, node: ast.Subscript) -> Any:
         base = self.walk(node.value)
@@ -249,7 +274,7 @@ def _plain(built: Any) -> Any:
         raise AnnotationError("a list of types is only allowed inside of Callable")
     if built in _INCOMPLETE:
         raise AnnotationError(f"{built!r} is not a complete type")
-    return str if isinstance(built, _Spoken) else built
+    return built.type if isinstance(built, _Spoken) else built
 
 
 def _union(left: Any, right: Any) -> Any:

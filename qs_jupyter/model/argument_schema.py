@@ -79,6 +79,16 @@ def compile_validator(schemas: Mapping[str, CoreSchema]) -> SchemaValidator:
     return SchemaValidator(core_schema.typed_dict_schema(fields, cls_name="Model"))
 
 
+def hasty(schema: Any) -> Any:
+    """Return the schema with lists in which the first wrong value ends the search."""
+    if isinstance(schema, list):
+        return [hasty(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {key: hasty(part) for key, part in schema.items()}
+    return {**parts, "fail_fast": True} if schema.get("type") in ("list", "tuple") else parts
+
+
 def schema_of(built: Any) -> CoreSchema:
     """Return the schema that accepts the JSON forms of a type.
 

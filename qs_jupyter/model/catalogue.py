@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from qs_jupyter.errors import NotAllowed, did_you_mean
+from qs_jupyter.huge_json import is_huge
 from qs_jupyter.model.conversion import METADATA_NAMES, KnownNames, strings_in
 from qs_jupyter.model.devices import DeviceTable, left_open, restrict, whole_table
 from qs_jupyter.model.permissions import ROOT, Permissions
@@ -160,12 +161,36 @@ class Catalogue:
         args, kwargs = item.get("args", ()), item.get("kwargs", {})
         check_containers(args, kwargs, item.get("meta", {}))
         arguments = self._arguments(description)
-        return arguments, arguments.check(args, kwargs)
+        bound = arguments.check(args, kwargs)
+        if arguments.callables:
+            self._check_callables(arguments, bound, self._known_names(table, group), group)
+        return arguments, bound
+
+    def _check_callables(
+        self, arguments: PlanArguments, bound: Mapping[str, Any], known: KnownNames, group: str
+    ) -> None:
+        """Refuse text where only callables make sense: the plan could not call it."""
+        for parameter in arguments.callables:
+            rule = arguments.rules[parameter]
+            for name in strings_in(bound.get(parameter)):
+                if not rule.covers(name, known):
+                    hint = did_you_mean(name, known.plans)
+                    raise NotAllowed(
+                        f"{name!r} is no function or plan that group {group!r} may use "
+                        f"(parameter {parameter!r}){hint}. Functions are opened to a group by "
+                        "'allowed_functions' in the permissions"
+                    )
+
+    def _known_names(self, table: GroupTable, group: str) -> KnownNames:
+        allows_callable = partial(self.permissions.allows_callable, group)
+        return KnownNames(table.devices.usable, table.plans, allows_callable)
 
     def _description(self, name: Any, plans: Mapping[str, Any], group: str) -> Mapping[str, Any]:
         if isinstance(name, str) and name in plans:
             description: Mapping[str, Any] = plans[name]
             return description
+        if name is None:
+            raise NotAllowed("The name of the plan is not specified")
         if isinstance(name, str) and name in self.plans:
             hint = f" (it exists, but the permissions of group {group!r} do not include it)"
         else:
@@ -201,8 +226,7 @@ class Catalogue:
     def _conversions(
         self, arguments: PlanArguments, bound: Mapping[str, Any], table: GroupTable, group: str
     ) -> dict[str, list[str]]:
-        allows_callable = partial(self.permissions.allows_callable, group)
-        known = KnownNames(table.devices.usable, table.plans, allows_callable)
+        known = self._known_names(table, group)
         convert = {}
         for name, value in bound.items():
             rule = arguments.rules[name]
@@ -234,12 +258,22 @@ def compiled(description: Mapping[str, Any]) -> PlanArguments:
 def validation_failed(reason: str, item: Any) -> str:
     """Return the text that clients see for a plan that was refused."""
     try:
-        text = repr(dict(item)) if isinstance(item, Mapping) else repr(item)
+        shown = _beginning(item)
+        text = repr(dict(shown)) if isinstance(shown, Mapping) else repr(shown)
     except RecursionError:
         text = "(nested too deeply to be shown)"
     if len(text) > LONGEST_PLAN_TEXT:
         text = f"{text[:LONGEST_PLAN_TEXT]} …"
     return f"Plan validation failed: {reason}\nPlan: {text}"
+
+
+def _beginning(value: Any) -> Any:
+    """Leave out of huge lists what would be cut from the text anyway: each entry has 3 letters."""
+    if isinstance(value, Mapping):
+        return {key: _beginning(inner) for key, inner in value.items()}
+    if isinstance(value, list) and is_huge(value):
+        return [_beginning(inner) for inner in value[: LONGEST_PLAN_TEXT // 3 + 1]]
+    return value
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from qs_jupyter.model.annotation_types import (
     DEVICE_MARKERS,
     PLAN_MARKER,
     PLAN_OR_DEVICE_MARKER,
+    AnnotationType,
 )
 
 # Metadata is text about the sample and the like: it never names objects.
@@ -27,11 +28,15 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class ConversionRule:
-    """Which names of a parameter become objects; None means all that the group may use."""
+    """Which names of a parameter become objects; None means all that the group may use.
+
+    ``is_strict`` tells that a text which stands for nothing is of no use to the plan.
+    """
 
     devices: frozenset[str] | None = _NOTHING
     plans: frozenset[str] | None = _NOTHING
     evaluates: bool = False
+    is_strict: bool = False
 
     @property
     def converts(self) -> bool:
@@ -44,7 +49,8 @@ class ConversionRule:
             return True
         if name in known.plans and (self.plans is None or name in self.plans):
             return True
-        return self.evaluates and known.allows_callable(name)
+        # A plan is a callable, too: who may run it may also have another plan run it.
+        return self.evaluates and (name in known.plans or known.allows_callable(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,9 @@ class KnownNames:
     allows_callable: Callable[[str], bool]
 
 
-def conversion_rule(parameter: Mapping[str, Any], markers: frozenset[str]) -> ConversionRule:
-    """Return the rule of one parameter, given the markers in its type."""
+def conversion_rule(parameter: Mapping[str, Any], built: AnnotationType) -> ConversionRule:
+    """Return the rule of one parameter, given its type."""
+    markers = built.markers
     if parameter["name"] in METADATA_NAMES:
         return ConversionRule()
     either = PLAN_OR_DEVICE_MARKER in markers
@@ -65,6 +72,7 @@ def conversion_rule(parameter: Mapping[str, Any], markers: frozenset[str]) -> Co
         _names(parameter, "device", either or bool(markers & DEVICE_MARKERS)),
         _names(parameter, "plan", either or PLAN_MARKER in markers),
         bool(parameter.get("eval_expressions")) or CALLABLE_MARKER in markers,
+        built.only_callables,
     )
 
 

@@ -71,6 +71,13 @@ class ContinueRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class EndRequested:
+    """The plan shall end, whether it is paused or runs."""
+
+    action: Literal["stop", "abort", "halt"]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRequested:
     """A function or script shall run in the foreground."""
 
@@ -178,6 +185,7 @@ Event = (
     | AutostartChanged
     | PauseRequested
     | ContinueRequested
+    | EndRequested
     | TaskRequested
     | Initialized
     | FrontFound

@@ -6,7 +6,6 @@ stores, and hardly ever looked into.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,9 +21,9 @@ def finished_entry(item: Item, result: Mapping[str, Any]) -> HistoryEntry:
     ``result`` holds ``exit_status``, ``run_uids``, ``scan_ids``, ``time_start``,
     ``time_stop``, ``msg`` and ``traceback``.
     """
-    data = {**resting_form(item).data}
-    data.pop("result", None)
-    return HistoryEntry(item.uid, json.dumps({**data, "result": dict(result)}))
+    # The result stands at the end, also when a failed item had one in its midst.
+    finished = resting_form(item).with_changes(result=None).with_changes(result=dict(result))
+    return HistoryEntry(item.uid, finished.text)
 
 
 class History:
@@ -45,9 +44,9 @@ class History:
         return tuple(self._entries)
 
     @property
-    def text(self) -> str:
-        """All entries as a JSON array."""
-        return f"[{', '.join([entry.text for entry in self._entries])}]"
+    def texts(self) -> tuple[str, ...]:
+        """All entries as JSON, oldest first."""
+        return tuple([entry.text for entry in self._entries])
 
     def find(self, uid: str) -> HistoryEntry | None:
         """Return the entry of an item, the newest first looked at; None when there is none."""

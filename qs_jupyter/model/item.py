@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
+
+from qs_jupyter import huge_json
 
 ITEM_KEYS = (
     "item_uid",
@@ -30,14 +32,32 @@ class Item:
     """An item with a uid. It never changes; neither may the map ``data``.
 
     After `pack` it is its text only, a third of the size, until somebody asks for the map.
+
+    A huge item is never packed, and copies of it take the long parts of the text over: to
+    decode or encode it in the middle of other work would hold up everybody.
     """
 
-    __slots__ = ("_data", "_text", "uid")
+    __slots__ = ("_data", "_parts", "_text", "uid")
 
-    def __init__(self, data: Mapping[str, Any], *, text: str | None = None) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        *,
+        text: str | None = None,
+        parts: Mapping[str, slice] | None = None,
+    ) -> None:
         self._data: Mapping[str, Any] | None = data
         self._text = text
+        # Where in the text the values of a huge item are, by their keys.
+        self._parts = parts
         self.uid = str(data["item_uid"])
+
+    @classmethod
+    def huge(cls, data: Mapping[str, Any]) -> Self:
+        """Return an item with its text; takes long and is meant for threads."""
+        values = {key: huge_json.dumps(value) for key, value in data.items()}
+        text, parts = _written(values)
+        return cls(data, text=text, parts=parts)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Item) and self.data == other.data
@@ -65,7 +85,7 @@ class Item:
 
     def pack(self) -> None:
         """Keep the text only, until somebody asks for the map."""
-        if self.text:
+        if self.text and self._parts is None:
             self._data = None
 
     @property
@@ -86,4 +106,23 @@ class Item:
     def with_changes(self, **changes: Any) -> Item:
         """Return a copy with other values; a value of None drops the key."""
         data = {**self.data, **changes}
-        return Item({k: v for k, v in data.items() if not (k in changes and v is None)})
+        data = {k: v for k, v in data.items() if not (k in changes and v is None)}
+        text, parts = self._text, self._parts
+        if parts is None or text is None:
+            return Item(data)
+        values = {k: json.dumps(v) if k in changes else text[parts[k]] for k, v in data.items()}
+        new_text, new_parts = _written(values)
+        return Item(data, text=new_text, parts=new_parts)
+
+
+def _written(values: Mapping[str, str]) -> tuple[str, dict[str, slice]]:
+    """Return the text of a map of texts, and where each of them stands in it."""
+    parts: dict[str, slice] = {}
+    pieces: list[str] = []
+    at = 0
+    for key, value in values.items():
+        name = f"{', ' if pieces else '{'}{json.dumps(key)}: "
+        parts[key] = slice(at + len(name), at + len(name) + len(value))
+        pieces += [name, value]
+        at = parts[key].stop
+    return "".join([*pieces, "}"]), parts

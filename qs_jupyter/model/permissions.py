@@ -105,6 +105,12 @@ class Permissions:
         steps = (".".join(parts[: n + 1]) for n in range(len(parts)))
         return all(self.allows_function(group, step) for step in steps)
 
+    @property
+    def narrows_api(self) -> bool:
+        """Whether any group is kept from any method of the API."""
+        rules = (lists["api"] for lists in self._rules.values())
+        return any(rule.forbidden or not rule.allows_all for rule in rules)
+
     def allows_api(self, group: str, method: str) -> bool:
         """Tell whether the group may call the method of the API."""
         return self._allows(group, "api", method)

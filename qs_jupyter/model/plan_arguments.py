@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,12 +24,13 @@ from pydantic_core.core_schema import CoreSchema
 
 from qs_jupyter.errors import NotAllowed, did_you_mean
 from qs_jupyter.model.annotation_types import AnnotationError, AnnotationType, read_annotation
-from qs_jupyter.model.argument_schema import compile_validator, group_size, schema_of
+from qs_jupyter.model.argument_schema import compile_validator, group_size, hasty, schema_of
 from qs_jupyter.model.conversion import ConversionRule, conversion_rule
 from qs_jupyter.model.strictness import is_converted
 
 LONGEST_REASON: Final = 8000
 _MOST_HINTS: Final = 5
+_MOST_ERRORS: Final = 300
 _MOST_CANDIDATES: Final = 300
 
 _KINDS: Final = {
@@ -65,11 +67,13 @@ class Limits:
                 f"The description of parameter {parameter['name']!r} has a bad range: {error}"
             ) from error
 
-    def check(self, name: str, value: Any) -> None:
-        """Refuse the first number in the value that lies outside."""
-        for number in numbers_in(value):
-            if not self.low <= number <= self.high:
-                raise NotAllowed(f"Value {number} is out of range {self.text} (parameter {name!r})")
+    def faults(self, name: str, value: Any) -> list[str]:
+        """Name the first number in the value that lies outside, if there is one."""
+        outside = (number for number in numbers_in(value) if not self.low <= number <= self.high)
+        return [
+            f"Value {number} is out of range {self.text} (parameter {name!r})"
+            for number in itertools.islice(outside, 1)
+        ]
 
 
 class PlanArguments:
@@ -97,7 +101,9 @@ class PlanArguments:
                 self._limits[name] = limits
             self._choices[name] = _choices(parameter)
             built, schemas[name] = self._compiled(parameter)
-            self.rules[name] = conversion_rule(parameter, built.markers)
+            self.rules[name] = conversion_rule(parameter, built)
+        self.callables = [name for name, rule in self.rules.items() if rule.is_strict]
+        self._schemas = schemas
         self._validate = compile_validator(schemas).validate_python
 
     def default(self, name: str) -> Any:
@@ -137,13 +143,17 @@ class PlanArguments:
             When the call does not fit; the text says which value and why.
         """
         bound = self.bind(args, kwargs)
-        if self._groups:
-            self._check_grouped(bound)
-        else:
-            self._check_types(bound)
+        # All that is wrong in one answer, so that nobody has to ask again and again.
+        faults: list[str] = []
+        try:
+            self._check_grouped(bound) if self._groups else self._check_types(bound)
+        except NotAllowed as error:
+            faults.append(str(error))
         for name, limits in self._limits.items():
             if name in bound:
-                limits.check(name, bound[name])
+                faults.extend(limits.faults(name, bound[name]))
+        if faults:
+            raise NotAllowed("\n".join(faults))
         return bound
 
     def _compiled(self, parameter: Mapping[str, Any]) -> tuple[AnnotationType, CoreSchema]:
@@ -168,14 +178,16 @@ class PlanArguments:
         try:
             validated = self._validate(bound)
         except ValidationError as error:
-            raise NotAllowed(self._reason(error)) from error
-        for name, value in bound.items():
-            seen = validated[name]
-            if value is not seen and is_converted(value, seen):
-                raise NotAllowed(
-                    f"Incorrect parameter type: key='{name}', value='{_short(value)}' "
-                    f"({type(value)}), interpreted as '{_short(seen)}' ({type(seen)})"
-                )
+            shorter = self._shorter(error, bound)
+            raise NotAllowed(self._reason(shorter)) from shorter
+        converted = [
+            f"Incorrect parameter type: key='{name}', value='{_short(value)}' "
+            f"({type(value)}), interpreted as '{_short(validated[name])}' ({type(validated[name])})"
+            for name, value in bound.items()
+            if value is not validated[name] and is_converted(value, validated[name])
+        ]
+        if converted:
+            raise NotAllowed("\n".join(converted))
 
     def _check_grouped(self, bound: Mapping[str, Any]) -> None:
         """Check with the variadic values in groups, in each way in which they may be meant."""
@@ -193,6 +205,17 @@ class PlanArguments:
                 if grouped is ways[-1]:
                     raise
         return None
+
+    def _shorter(self, error: ValidationError, bound: Mapping[str, Any]) -> ValidationError:
+        """Return an error that can be told: a report of a million wrong values takes seconds."""
+        if error.error_count() <= _MOST_ERRORS:
+            return error
+        first_only = {name: hasty(schema) for name, schema in self._schemas.items()}
+        try:
+            compile_validator(first_only).validate_python(bound)
+        except ValidationError as shorter:
+            return shorter
+        return error
 
     def _reason(self, error: ValidationError) -> str:
         """Return pydantic's report without links, with suggestions for misspelt names."""

@@ -6,7 +6,7 @@ business of the catalogue of plans.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qs_jupyter.errors import BadRequest, did_you_mean
@@ -25,10 +25,12 @@ def prepare_item(
     user_group: Any,
     new_uid: str | None,
     item_types: tuple[str, ...] = QUEUE_ITEM_TYPES,
+    make: Callable[[Mapping[str, Any]], Item] = Item,
 ) -> Item:
     """Return the item a client described, with its owner; unknown keys are left out.
 
-    Without ``new_uid`` the item keeps its own uid and must have one.
+    Without ``new_uid`` the item keeps its own uid and must have one. ``make`` is `Item.huge`
+    for what is huge.
     """
     check_structure(raw, item_types)
     check_owner(user, user_group)
@@ -36,8 +38,8 @@ def prepare_item(
     data["user"] = user
     data["user_group"] = user_group
     data["item_uid"] = item_uid_of(raw) if new_uid is None else new_uid
-    item = Item(data)
     try:
+        item = make(data)
         item.text  # noqa: B018  # encoded here, where it can be refused; it is kept
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRequest(f"The item can not be represented as JSON: {error}") from error

@@ -68,13 +68,20 @@ class Queue:
         return self._entries[self._uids[0]].item if self._uids else None
 
     @property
-    def text(self) -> str:
-        """The items as a JSON array, joined from texts that were encoded when items came."""
-        return f"[{', '.join(self._texts)}]"
+    def texts(self) -> tuple[str, ...]:
+        """The items as JSON, each encoded when it came."""
+        return tuple(self._texts)
 
     def index(self, uid: str) -> int:
         """Return where the item stands; KeyError for a stranger."""
         return bisect_left(self._keys, self._entries[uid].key)
+
+    def indices(self, uids: Sequence[str]) -> list[int]:
+        """Return where items stand, in the order of the queue."""
+        if len(uids) <= _FEW:
+            return sorted(map(self.index, uids))
+        chosen = set(uids)
+        return [index for index, uid in enumerate(self._uids) if uid in chosen]
 
     def uid_at(self, index: int) -> str:
         """Return the uid of the item at an index."""

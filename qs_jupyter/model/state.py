@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.queue_mode import QueueMode
@@ -66,6 +66,8 @@ class Environment:
     background_tasks: frozenset[str] = frozenset()
     # False while the worker is alive but Python in it does not get on.
     responsive: bool = True
+    # Of the worker, in bytes; follows it in coarse steps, for each step is a new status.
+    memory: int | None = None
 
     @property
     def exists(self) -> bool:
@@ -103,6 +105,8 @@ class Model:
     # A pause was asked for and has not been reached; it outlives a plan that found no
     # further checkpoint, so that the queue stops behind that plan.
     pause_requested: bool = False
+    # What becomes of the running plan as soon as it has paused, when that was asked for.
+    ends_with: Literal["stop", "abort", "halt"] | None = None
 
 
 def environment_state(model: Model) -> str:

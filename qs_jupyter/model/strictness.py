@@ -11,7 +11,11 @@ import enum
 from collections.abc import Mapping
 from typing import Any, Final
 
+# Long rows are compared by their types first, so many at a time.
+_STEP: Final = 1000
 _ARRAYS: Final = (list, tuple, set, frozenset)
+
+_PLAIN: Final = frozenset({bool, int, float, str, type(None)})
 
 # By the exact type of what was sent: the types which that may become.
 _BECOMES: Final[Mapping[type, tuple[type, ...]]] = {
@@ -38,4 +42,17 @@ def is_converted(sent: Any, checked: Any) -> bool:
 
 
 def _any_converted(sent: list[Any], checked: list[Any]) -> bool:
-    return len(sent) != len(checked) or any(map(is_converted, sent, checked))
+    if len(sent) != len(checked):
+        return True
+    if len(sent) < _STEP:
+        return any(map(is_converted, sent, checked))
+    rows = range(0, len(sent), _STEP)
+    return any(_row_converted(sent[n : n + _STEP], checked[n : n + _STEP]) for n in rows)
+
+
+def _row_converted(sent: list[Any], checked: list[Any]) -> bool:
+    after = set(map(type, checked))
+    before = set(map(type, sent))
+    if before <= _PLAIN and all(after <= {*_BECOMES.get(kind, (kind,))} for kind in before):
+        return False  # whatever became of whatever, it may
+    return any(map(is_converted, sent, checked))

@@ -19,6 +19,9 @@ from qs_jupyter.model.positions import BACK, FRONT, Before, Named, Place
 from qs_jupyter.model.queue import Queue
 
 KEPT_EDITS = 20
+# Beyond so many items in all edits the oldest are forgotten: they may be items of a long queue
+# that was cleared, again and again.
+KEPT_ITEMS = 100_000
 
 # An item and the uid of the one behind it, None for the last.
 Placed = tuple[Item, str | None]
@@ -71,8 +74,8 @@ def placements(queue: Queue, uids: Sequence[str]) -> tuple[Placed, ...]:
     found: list[Placed] = []
     follower: str | None = None
     last = len(queue)
-    for uid in sorted(uids, key=queue.index, reverse=True):
-        index = queue.index(uid)
+    for index in queue.indices(uids)[::-1]:
+        uid = queue.uid_at(index)
         if index + 1 < last:
             follower = queue.uid_at(index + 1)
         found.append((queue.item(uid), follower))
@@ -152,10 +155,15 @@ class Journal:
         self._done: deque[Edit] = deque(maxlen=KEPT_EDITS)
         self._undone: deque[Edit] = deque(maxlen=KEPT_EDITS)
 
+    @property
+    def items(self) -> int:
+        """How many items all kept edits hold together."""
+        return _together(self._done) + _together(self._undone)
+
     def record(self, edit: Edit) -> None:
         """Keep a new edit; what was taken back before can not be made again."""
-        self._done.append(edit)
         self._undone.clear()
+        _keep(self._done, edit)
 
     def undo(self, queue: Queue, new_uid: str, expected: str | None) -> tuple[list[Change], str]:
         """Take the last edit back; return the changes and what it was."""
@@ -180,5 +188,22 @@ def _turn(
         )
     changes, back = carry_out(queue, edit.step)
     source.pop()
-    target.append(Edit(back, edit.description, new_uid))
+    _keep(target, Edit(back, edit.description, new_uid))
     return changes, edit.description
+
+
+def _keep(edits: deque[Edit], edit: Edit) -> None:
+    edits.append(edit)
+    while len(edits) > 1 and _together(edits) > KEPT_ITEMS:
+        edits.popleft()
+
+
+def _together(edits: deque[Edit]) -> int:
+    return sum(_size(edit.step) for edit in edits)
+
+
+def _size(step: Step) -> int:
+    """Return how many items a step holds, about."""
+    if isinstance(step, Put | Shift):
+        return len(step.items)
+    return len(step.uids) if isinstance(step, Take) else 1

@@ -9,9 +9,8 @@ import pytest
 import pytest_asyncio
 
 from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.testing.running_manager import RunningManager
-
-METHODS = table.load()
 
 # What the wire promises: method -> lock scope, parameters in their order, required ones.
 E, Q = "environment", "queue"
@@ -75,7 +74,11 @@ PROMISED: dict[str, tuple[str | None, str, str]] = {
 }
 
 # Parameters of our own: optional, so that requests of others mean what they always meant.
-ADDED = {("queue_get", "event_seq"), ("history_get", "event_seq")}
+ADDED = {
+    ("queue_get", "event_seq"),
+    ("history_get", "event_seq"),
+    *((method, "now") for method in ("re_stop", "re_abort", "re_halt")),
+}
 
 PLAN = {"item_type": "plan", "name": "count", "args": [["det1"]]}
 GOOD: dict[str, Any] = {

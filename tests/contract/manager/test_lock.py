@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.testing.running_manager import RunningManager, quiet_settings
-from tests.contract.manager.test_api_table import METHODS, check_refusal, good_params
+from tests.contract.manager.test_api_table import check_refusal, good_params
 from tests.contract.manager.words import add, let_plans_end, ok, plan, refused
 
 LOCKABLE = [name for name in METHODS if METHODS[name].lock]
@@ -224,4 +224,4 @@ async def test_a_lock_does_not_stop_what_is_under_way(opened: RunningManager) ->
 
 
 def test_the_methods_about_the_lock_are_never_locked() -> None:
-    assert all(table.load()[name].lock is None for name in ("lock", "unlock", "lock_info"))
+    assert all(METHODS[name].lock is None for name in ("lock", "unlock", "lock_info"))

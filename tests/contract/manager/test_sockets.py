@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,7 +15,7 @@ import zmq.asyncio
 
 from qs_jupyter.client.async_client import AsyncClient
 from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager, quiet_settings
-from tests.contract.manager.words import add, ok, plan
+from tests.contract.manager.words import WHO, add, ok, plan
 
 
 @pytest.fixture
@@ -78,6 +79,75 @@ async def test_truncated_msgpack_is_named(context: zmq.asyncio.Context) -> None:
         assert reply["msg"] == (
             "Failed to decode the request: MSGPACK decode error: Unpack failed: incomplete input"
         )
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (b"", "MSGPACK decode error: "),
+        (b"\xc1", "MSGPACK decode error: "),
+        (msgpack.packb({"method": "queue_get"}) + b"\x01", "MSGPACK decode error: "),
+        (msgpack.packb({1: "queue_get"}), "MSGPACK decode error: "),
+        (msgpack.packb({b"method": b"queue_get"}), "method is not specified: {b'method':"),
+        (b"\x91" * 100_000, "MSGPACK decode error: "),
+        (msgpack.packb(7), "Incorrect request type: <class 'int'>"),
+        (msgpack.packb(["queue_get"]), "Incorrect request type: <class 'list'>"),
+        (msgpack.packb({"method": b"queue_get"}), "Unknown method b'queue_get'"),
+        (msgpack.packb({"method": "queue_get", "params": "x"}), "'params' must be a dictionary"),
+        (json.dumps({"method": "queue_get"}).encode(), "MSGPACK decode error: "),
+    ],
+)
+async def test_wrong_msgpack_is_answered_and_costs_nobody_else(
+    context: zmq.asyncio.Context, frame: bytes, text: str
+) -> None:
+    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
+        socket = context.socket(zmq.REQ)
+        socket.connect(running.application.control_address)
+        reply = msgpack.unpackb(await exchange(socket, frame))
+        assert reply["success"] is False
+        assert text in reply["msg"]
+        honest = msgpack.packb({"method": "queue_get", "params": None})
+        assert msgpack.unpackb(await exchange(socket, honest))["success"] is True
+
+
+async def test_an_item_with_bytes_in_it_is_refused_because_json_has_none(
+    context: zmq.asyncio.Context,
+) -> None:
+    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
+        socket = context.socket(zmq.REQ)
+        socket.connect(running.application.control_address)
+        item = plan(1, meta={"picture": b"\x89PNG"})
+        request = {"method": "queue_item_add", "params": {"item": item, **WHO}}
+        reply = msgpack.unpackb(await exchange(socket, msgpack.packb(request)))
+        assert reply["success"] is False
+        assert "can not be represented as JSON" in reply["msg"]
+        assert (await running.call("queue_get"))["items"] == []
+
+
+async def test_a_client_that_leaves_before_its_reply_costs_nothing(
+    closed: RunningManager, context: zmq.asyncio.Context
+) -> None:
+    for _ in range(100):
+        socket = context.socket(zmq.REQ)
+        socket.connect(closed.application.control_address)
+        await socket.send(b'{"method": "queue_get"}')
+        socket.close(linger=1000)
+    socket = context.socket(zmq.REQ)
+    socket.connect(closed.application.control_address)
+    assert json.loads(await exchange(socket, b'{"method": "queue_get"}'))["success"] is True
+
+
+async def test_connections_that_say_nothing_keep_nobody_out(
+    closed: RunningManager, context: zmq.asyncio.Context
+) -> None:
+    host, port = closed.application.control_address.removeprefix("tcp://").split(":")
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(200):
+            _, writer = await asyncio.open_connection(host, int(port))
+            stack.callback(writer.close)
+        socket = context.socket(zmq.REQ)
+        socket.connect(closed.application.control_address)
+        assert json.loads(await exchange(socket, b'{"method": "queue_get"}'))["success"] is True
 
 
 async def test_results_that_fit_no_encoding_are_answered_all_the_same(

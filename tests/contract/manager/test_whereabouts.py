@@ -1,11 +1,11 @@
-"""Where one item is, at any moment of its life."""
+"""Where one item is, at any moment of its life; and whether items could be added."""
 
 from __future__ import annotations
 
 import asyncio
 
 from qs_jupyter.testing.running_manager import RunningManager
-from tests.contract.manager.words import add, ok, plan
+from tests.contract.manager.words import WHO, add, ok, plan
 
 
 async def test_an_item_is_followed_from_the_queue_to_the_history(
@@ -58,3 +58,20 @@ async def test_the_wait_ends_with_its_time(closed: RunningManager) -> None:
     uid, *_ = await add(closed, plan(1))
     reply = await ok(closed, "queue_item_status", item_uid=uid, wait=0.01)
     assert reply["state"] == "queued"
+
+
+async def test_items_are_checked_without_being_added(closed: RunningManager) -> None:
+    wrong = plan(1, kwargs={"nun": 3})
+    unknown = {"item_type": "plan", "name": "cuont"}
+    reply = await ok(closed, "queue_item_check", items=[plan(1), wrong, unknown], **WHO)
+    assert reply["valid"] is False
+    assert [result["success"] for result in reply["results"]] == [True, False, False]
+    assert "nun" in reply["results"][1]["msg"]
+    assert "did you mean 'count'" in reply["results"][2]["msg"]
+    assert (await ok(closed, "queue_item_check", items=[plan(1)], **WHO))["valid"] is True
+    assert closed.status()["items_in_queue"] == 0
+
+
+async def test_items_are_checked_while_the_queue_is_locked(closed: RunningManager) -> None:
+    await ok(closed, "lock", lock_key="key", user="Jane", queue=True)
+    assert (await ok(closed, "queue_item_check", items=[plan(1)], **WHO))["valid"] is True

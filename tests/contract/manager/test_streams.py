@@ -1,0 +1,229 @@
+"""The published streams, as anybody with a subscribing socket meets them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgpack
+import pytest
+import zmq
+import zmq.asyncio
+
+from qs_jupyter.manager.streams import Streams, Terminal
+from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager, quiet_settings
+from qs_jupyter.wire.codec import codec
+from tests.contract.manager.words import add, ok, plan
+
+Next = Callable[[], Awaitable[tuple[str, dict[str, Any]]]]
+
+
+@asynccontextmanager
+async def listening(
+    topic: str = "QS_", encoding: str = "json"
+) -> AsyncIterator[tuple[RunningManager, Next]]:
+    """Start a manager that publishes, and yield a function that returns the next message."""
+    settings = quiet_settings(
+        zmq_publish_console=True, zmq_encoding=encoding, console_logging_level=logging.INFO
+    )
+    context = zmq.asyncio.Context()
+    try:
+        async with RunningManager(settings=settings) as running:
+            socket = context.socket(zmq.SUB)
+            socket.subscribe(topic)
+            assert running.application.info_address is not None
+            socket.connect(running.application.info_address)
+            if topic == "QS_":
+                await socket.recv_multipart()  # the subscription has arrived
+
+            async def message() -> tuple[str, dict[str, Any]]:
+                async with asyncio.timeout(LIMIT_S):
+                    frames = await socket.recv_multipart()
+                assert len(frames) == 2
+                return frames[0].decode(), codec(encoding).decode(frames[1])
+
+            yield running, message
+    finally:
+        context.destroy(linger=0)
+
+
+async def statuses(message: Next) -> AsyncIterator[tuple[float, dict[str, Any]]]:
+    """Yield what is published of the status, with the time on the envelope."""
+    while True:
+        topic, payload = await message()
+        if topic == "QS_Info":
+            assert set(payload) == {"time", "msg"}
+            assert list(payload["msg"]) == ["status"]
+            yield payload["time"], payload["msg"]["status"]
+
+
+async def texts_of(message: Next) -> AsyncIterator[str]:
+    """Yield the texts of the console."""
+    while True:
+        topic, payload = await message()
+        if topic == "QS_Console":
+            assert isinstance(payload["time"], float)
+            yield payload["msg"]
+
+
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+async def test_a_change_is_published_as_the_whole_status_at_once(encoding: str) -> None:
+    async with listening(encoding=encoding) as (running, message):
+        stream = statuses(message)
+        await anext(stream)
+        begun = time.monotonic()
+        reply = await ok(running, "queue_item_add", item=plan(), user="J", user_group="primary")
+        async for _, status in stream:
+            if status["items_in_queue"]:
+                break
+        # Long before the repetition that comes once a second.
+        assert time.monotonic() - begun < 0.9
+        assert status == await running.call("status")
+        assert reply["plan_queue_uid"] == status["plan_queue_uid"]
+        await stream.aclose()
+
+
+async def test_an_unchanged_status_is_repeated_as_a_sign_of_life() -> None:
+    async with listening("QS_Info") as (_running, message):
+        stream = statuses(message)
+        moments, seen = [], []
+        while len(seen) < 3:
+            moment, status = await anext(stream)
+            moments.append(moment)
+            seen.append(status)
+        first, second, third = seen[-3:]
+        assert first["status_uid"] == second["status_uid"] == third["status_uid"]
+        assert first["time"] == second["time"] == third["time"]
+        # At least six of them reach a client within six seconds.
+        assert 0.5 < moments[-1] - moments[-2] < 1.5
+        await stream.aclose()
+
+
+async def test_each_status_is_published_in_order_and_the_last_is_that_of_the_moment() -> None:
+    async with listening("QS_Info") as (running, message):
+        stream = statuses(message)
+        await anext(stream)
+        for number in range(5):
+            await add(running, plan(number + 1))
+        counts, status = [], {}
+        async for _, status in stream:
+            counts.append(status["items_in_queue"])
+            if counts[-1] == 5:
+                break
+        assert counts == sorted(counts)
+        assert status["status_uid"] == running.status()["status_uid"]
+        await stream.aclose()
+
+
+async def test_joined_texts_are_what_was_written_in_few_messages_and_none_empty() -> None:
+    pieces = ["|", "", "   1 | ", "5.000 |", "\n", "", "no end of line", "\r", "\x1b[A", "üñ\n"]
+    async with listening() as (running, message):
+        stream = texts_of(message)
+        await running.open()
+        for piece in [*pieces, "last\n"]:
+            running.kernel.print(piece)
+        texts: list[str] = []
+        while not "".join(texts).endswith("last\n"):
+            texts.append(await anext(stream))
+        await stream.aclose()
+        assert "" not in texts
+        whole = "".join(texts)
+        assert whole.endswith("".join(pieces) + "last\n")
+        assert "RE Environment is ready\n" in whole
+        # A piece with an escape sequence is never split.
+        assert any("\x1b[A" in text for text in texts)
+        assert sum("|" in text for text in texts) == 1
+
+
+async def test_the_closing_of_a_run_is_told_with_its_uid() -> None:
+    async with listening() as (running, message):
+        stream = texts_of(message)
+        await running.open()
+        await add(running, plan())
+        await ok(running, "queue_start")
+        run = running.kernel.open_run()
+        running.kernel.close_run(run)
+        whole = ""
+        while f"Run was closed: '{run}'" not in whole:
+            whole += await anext(stream)
+        await stream.aclose()
+
+
+async def test_nothing_is_published_unless_it_was_asked_for(closed: RunningManager) -> None:
+    assert closed.settings.zmq_publish_console is False
+    assert closed.application.info_address is None
+
+
+def test_messagepack_of_the_stream_is_read_by_strict_readers() -> None:
+    """Clients refuse maps with keys that are no text, so none may be in a message."""
+    frame = codec("msgpack").encode({"time": 1.5, "msg": {"status": {1: {None: 2}}}})
+    assert msgpack.unpackb(frame, strict_map_key=True)
+
+
+class Published:
+    """Takes the place of the publishing socket."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.statuses = 0
+        self.told = asyncio.Event()
+
+    def console(self, text: str, _when: float, **_labels: Any) -> None:
+        self.texts.append(text)
+        self.told.set()
+
+    def info(self, _content: Any) -> None:
+        self.statuses += 1
+
+    def event(self, _topic: bytes, _text: str) -> None:
+        pass
+
+
+async def test_text_waits_for_the_subscribers_of_an_earlier_manager_and_the_status_does_not() -> (
+    None
+):
+    published = Published()
+    streams = Streams(published, None)
+    streams.text("of the time before\n")
+    streams.start(lambda: {"manager_state": "idle"}, hold_text_s=0.2)
+    streams.text("early\n")
+    assert published.statuses == 1
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(published.told.wait(), 0.05)
+    await asyncio.wait_for(published.told.wait(), LIMIT_S)
+    assert published.texts == ["of the time before\nearly\n"]
+    streams.close()
+
+    streams = Streams(published, None)
+    streams.start(dict, hold_text_s=100)
+    streams.text("last words\n")
+    streams.close()
+    assert published.texts[-1] == "last words\n"
+
+
+def test_a_terminal_that_was_stopped_takes_no_more_than_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as shown, os.fdopen(writer, "w") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        terminal = Terminal(kept=1_000_000)
+        line = "x" * 999 + "\n"
+        for _ in range(5_000):  # nobody reads
+            terminal.write(line)
+        begin = [shown.readline() for _ in range(900)]
+        assert begin == [line] * 900
+        while terminal._waiting > 500_000:
+            assert shown.readline() == line
+        terminal.write("back again\n")
+        rest = iter(shown.readline, "back again\n")
+        told = [text for text in rest if text != line]
+        terminal.close()
+    assert len(told) == 1
+    assert re.fullmatch(r"… 3\d{3} lines are left out here …\n", told[0])
