@@ -35,3 +35,15 @@ def store_path(settings: Settings) -> str:
     from platformdirs import user_data_path  # noqa: PLC0415  # needed only without --store
 
     return str(user_data_path("qs-jupyter") / "store.sqlite")
+
+
+def store_place(settings: Settings) -> str:
+    """Return where the store of the settings is, as people name it; without a password."""
+    if not settings.uses_redis:
+        path = store_path(settings)
+        return "the memory of this process" if path == MEMORY else path
+    from qs_jupyter.store.redis import address_url, shown_address  # noqa: PLC0415 - as above
+
+    prefix = settings.redis_name_prefix
+    address = shown_address(address_url(settings.redis_addr))
+    return f"Redis at {address}, prefix {('qs_default' if prefix is None else prefix)!r}"

@@ -17,7 +17,7 @@ import os
 import re
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -30,11 +30,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, WatchError
 
 from qs_jupyter.errors import ConfigurationError, StoreFailure
+from qs_jupyter.lasting import lasting_objects
 from qs_jupyter.model.changes import Change
 from qs_jupyter.store.durable import StoreTaken
 from qs_jupyter.store.redis_layout import Command, Layout
+from qs_jupyter.store.redis_line import TransactionLine
 from qs_jupyter.store.redis_reading import STRINGS, Content, Reader
-from qs_jupyter.store.store import StoredState, garbage_kept
+from qs_jupyter.store.store import StoredState
 
 T = TypeVar("T")
 
@@ -80,7 +82,7 @@ def shown_address(url: str) -> str:
     )
 
 
-def new_client(url: str, timeout_s: float = _QUICK_S) -> Redis:
+def new_client(url: str, timeout_s: float | None = _QUICK_S) -> Redis:
     """Return a client that never repeats a command by itself: it might act twice."""
     return Redis.from_url(
         url,
@@ -99,6 +101,7 @@ class RedisBackend:
         self._where = f"Redis at {shown_address(url)}"
         self._quick = new_client(url)
         self._thorough = new_client(url, _THOROUGH_S)
+        self._line = TransactionLine(new_client(url, None).connection_pool)
         self._token = str(uuid.uuid4())
         self._lease = json.dumps({"token": self._token, "pid": os.getpid(), "host": _machine()})
         self._owner_key = self._layout.own_key("owner")
@@ -117,7 +120,7 @@ class RedisBackend:
     async def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes in one transaction."""
         commands = list(chain.from_iterable(map(self._layout.commands, changes)))
-        await self._guarded(lambda: self._transaction(self._quick, commands))
+        await self._guarded(lambda: self._transaction(commands, _QUICK_S))
 
     async def rewrite(self, state: StoredState) -> None:
         """Write everything anew in one transaction; of the history only what is missing."""
@@ -142,6 +145,7 @@ class RedisBackend:
                     await self._quick.delete(self._owner_key)
         for client in (self._quick, self._thorough):
             await client.aclose()
+        await self._line.close()
 
     async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -151,13 +155,9 @@ class RedisBackend:
 
     # -------------------------------------------------------------------------- transactions
 
-    async def _transaction(self, client: Redis, commands: Iterable[Command]) -> None:
-        commands = list(commands)
-        async with client.pipeline(transaction=True) as pipe:
-            for command in commands:
-                pipe.execute_command(*command.words)
-            pipe.execute_command("LLEN", self._layout.queue)
-            *replies, length = await pipe.execute()
+    async def _transaction(self, commands: Sequence[Command], limit_s: float) -> None:
+        words = [*(command.words for command in commands), ("LLEN", self._layout.queue)]
+        *replies, length = await self._line.execute(words, limit_s)
         for command in commands:
             self._length = 0 if command.growth is None else self._length + command.growth
         answered = all(c.is_answered_by(r) for c, r in zip(commands, replies, strict=True))
@@ -173,7 +173,7 @@ class RedisBackend:
             not count or newest == state.history[count - 1].text.encode()
         )
         commands = layout.rewriting(state, count if complete else None)
-        await self._transaction(client, commands)
+        await self._transaction(commands, _THOROUGH_S)
 
     async def _load(self) -> StoredState:
         layout, client = self._layout, self._thorough
@@ -190,12 +190,12 @@ class RedisBackend:
         content = Content(
             queue, history, dict(zip(STRINGS, strings, strict=True)), own_running, extra
         )
-        with garbage_kept():
+        with lasting_objects():
             state = reader.read(content)
         if reader.queue_is_damaged or reader.history_is_damaged or reader.set_aside:
             unchanged = None if reader.history_is_damaged else len(history)
             commands = layout.setting_aside(reader.set_aside) + layout.rewriting(state, unchanged)
-            await self._transaction(client, commands)
+            await self._transaction(commands, _THOROUGH_S)
         return state
 
     # ------------------------------------------------------------------------------ the lease

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from qs_jupyter.errors import ConfigurationError, StoreFailure
+from qs_jupyter.lasting import lasting_objects
 from qs_jupyter.model import changes as c
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.lock import Lock
 from qs_jupyter.model.queue_mode import QueueMode
-from qs_jupyter.store.store import StoredState, garbage_kept, standing_facts, stored_item
+from qs_jupyter.store.store import StoredState, standing_facts, stored_item
 
 T = TypeVar("T")
 
@@ -91,7 +92,7 @@ class SqliteBackend:
             prepare_file(Path(self._path))
             self._owner = _take_possession(Path(self._path))
         self._connection = connect(self._path)
-        with garbage_kept():
+        with lasting_objects():
             return _load(self._connection)
 
     def _close(self) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,22 +49,6 @@ class StoredState:
 def stored_item(data: Mapping[str, Any], text: str) -> Item:
     """Return an item whose text is known, so that it is not encoded once more."""
     return Item(data, text=text)
-
-
-@contextmanager
-def garbage_kept() -> Iterator[None]:
-    """Hold the garbage collector off while masses of lasting objects are made.
-
-    It would look through all of them again and again and find nothing; reading a long queue
-    takes less than half the time without it.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def standing_facts(state: StoredState) -> list[Change]:

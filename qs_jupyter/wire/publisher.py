@@ -14,7 +14,7 @@ from typing import Any
 import zmq
 
 from qs_jupyter.wire.codec import Codec
-from qs_jupyter.wire.server import bind
+from qs_jupyter.wire.server import bind, close
 
 TOPIC_CONSOLE = b"QS_Console"
 TOPIC_INFO = b"QS_Info"
@@ -55,7 +55,7 @@ class Publisher:
 
     def close(self) -> None:
         """Close the socket; what was published last still leaves."""
-        self._socket.close()
+        close(self._socket)
 
     def _send(self, topic: bytes, message: Mapping[str, Any]) -> None:
         self._socket.send_multipart([topic, self._codec.encode(message)], zmq.NOBLOCK)

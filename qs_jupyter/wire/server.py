@@ -3,19 +3,26 @@
 One thread, the event loop's. The socket's file descriptor signals edges, not levels: after
 every reading and every sending the socket is asked again, or a message could lie there
 unseen. Identities and the empty delimiter of REQ clients are kept as the reply's envelope.
+
+A huge request or reply is decoded or encoded in another thread, so that nobody waits for it
+but the one who sent it; a client that sends several at once may then be answered in another
+order.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import zmq
 
 from qs_jupyter.errors import ConfigurationError, ProtocolFailure
+from qs_jupyter.free_memory import give_back_free_memory
+from qs_jupyter.huge_json import HUGE_BYTES
 from qs_jupyter.wire.codec import Codec
+from qs_jupyter.wire.ipc import private_path, remove
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +31,13 @@ MAX_REQUEST_BYTES = 256 * 1024 * 1024
 # Requests answered before the loop gets a turn: enough to amortise the wake-up, few enough
 # that timers and worker events are not delayed by a flood.
 _BURST = 64
+# After so long without a huge reply its memory is given back; the next may follow at once.
+QUIET_S = 3.0
+# A connection that does not speak 0MQ by then is closed: whoever scans ports takes up no place.
+_HANDSHAKE_MS = 10_000
+# After this silence the system asks whether the other machine is still there. Without that, the
+# connections of machines that vanished stay for good.
+_SILENT_S = 300
 
 
 class ControlServer:
@@ -46,6 +60,8 @@ class ControlServer:
         self._descriptor = int(self._socket.getsockopt(zmq.FD))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._again: asyncio.Handle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tidying: asyncio.TimerHandle | None = None
 
     def bind(self, address: str, *, secret_key: str | None = None) -> None:
         """Bind the socket, encrypted when a server key is given.
@@ -75,7 +91,11 @@ class ControlServer:
             self._loop = None
         if self._again is not None:
             self._again.cancel()
-        self._socket.close()
+        if self._tidying is not None:
+            self._tidying.cancel()
+        for task in self._tasks:
+            task.cancel()
+        close(self._socket)
 
     def _drain(self) -> None:
         self._again = None
@@ -104,6 +124,9 @@ class ControlServer:
                 }
             )
             return
+        if len(body[0]) > HUGE_BYTES:
+            self._keep(self._take_huge(body[0], respond))
+            return
         try:
             request = self._codec.decode(body[0])
         except ProtocolFailure as failure:
@@ -111,17 +134,55 @@ class ControlServer:
             return
         self._handle(request, respond)
 
+    async def _take_huge(self, frame: bytes, respond: Respond) -> None:
+        try:
+            request = await asyncio.to_thread(self._codec.decode_huge, frame)
+        except ProtocolFailure as failure:
+            respond({"success": False, "msg": str(failure)})
+            return
+        self._handle(request, respond)
+
     def _send(self, envelope: list[bytes], reply: Mapping[str, Any] | bytes) -> None:
+        if isinstance(reply, bytes):
+            self._send_frame(envelope, reply)
+        elif self._codec.takes_long(reply):
+            self._keep(self._send_huge(envelope, reply))
+        else:
+            self._send_frame(envelope, self._encoded(reply, self._codec.encode))
+
+    async def _send_huge(self, envelope: list[bytes], reply: Mapping[str, Any]) -> None:
+        frame = await asyncio.to_thread(self._encoded, reply, self._codec.encode_huge)
+        self._send_frame(envelope, frame)
+        self._tidy_soon()
+
+    def _tidy_soon(self) -> None:
+        if self._loop is not None and not self._socket.closed:
+            if self._tidying is not None:
+                self._tidying.cancel()
+            self._tidying = self._loop.call_later(QUIET_S, self._tidy)
+
+    def _tidy(self) -> None:
+        self._keep(asyncio.to_thread(give_back_free_memory))
+
+    def _encoded(
+        self, reply: Mapping[str, Any], encode: Callable[[Mapping[str, Any]], bytes]
+    ) -> bytes:
+        try:
+            return encode(reply)
+        except (TypeError, ValueError, RecursionError) as error:
+            logger.error("The reply could not be encoded: %s", error)  # noqa: TRY400
+            return self._codec.encode(
+                {"success": False, "msg": f"The reply could not be encoded: {error}"}
+            )
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="huge message")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _send_frame(self, envelope: list[bytes], reply: bytes) -> None:
         if self._socket.closed:
             return
-        if not isinstance(reply, bytes):
-            try:
-                reply = self._codec.encode(reply)
-            except (TypeError, ValueError, RecursionError) as error:
-                logger.error("The reply could not be encoded: %s", error)  # noqa: TRY400
-                reply = self._codec.encode(
-                    {"success": False, "msg": f"The reply could not be encoded: {error}"}
-                )
         try:
             # Without a copy where it matters: 0MQ still copies what is short.
             self._socket.send_multipart([*envelope, reply], zmq.NOBLOCK, copy=False)
@@ -134,16 +195,27 @@ class ControlServer:
 
 def bind(socket: zmq.Socket[bytes], address: str, secret_key: str | None, purpose: str) -> None:
     """Bind a server socket, encrypted with CURVE when a key is given."""
+    socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, _SILENT_S)
     if secret_key:
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, secret_key.encode())
     try:
-        socket.bind(address)
+        with private_path(address):
+            socket.bind(address)
     except zmq.ZMQError as error:
         raise ConfigurationError(
             f"Cannot open the {purpose} socket at {address!r}: {error}. "
             "Is another manager running, or is the address wrong?"
         ) from error
+
+
+def close(socket: zmq.Socket[bytes]) -> None:
+    """Close a socket that was bound; what was given to it still leaves."""
+    address = "" if socket.closed else socket.getsockopt_string(zmq.LAST_ENDPOINT)
+    socket.close()
+    remove(address)
 
 
 def _split(frames: list[bytes]) -> tuple[list[bytes], list[bytes]]:

@@ -183,7 +183,7 @@ def test_a_manager_that_does_not_stop_in_time_is_killed(launch):
 
 
 def test_when_a_manager_vanishes_while_stopping_one_more_ends_what_it_left(launch):
-    run = launch("deaf once", stop=0.5)
+    run = launch("deaf once", stop=3)
     first = run.wait_for("ready")["pid"]
     run.process.send_signal(signal.SIGINT)
     code, _output, _errors = run.end()
@@ -251,7 +251,10 @@ def start_re_manager(*arguments: str, **environment: str) -> subprocess.Complete
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["--nonsense"], 2, "unrecognized arguments: --nonsense"),
+        (["--nonsense"], 2, "unrecognized arguments: --nonsense. 'start-re-manager --help'"),
+        (["--zmq-contrl-addr=x"], 2, "(did you mean '--zmq-control-addr'?)"),
+        (["--zmq-control=x"], 2, "unrecognized arguments: --zmq-control=x"),
+        (["--verbose", "--quiet"], 2, "not allowed with argument"),
         (["--zmq-encoding=pickle"], 1, "start-re-manager: Option --zmq-encoding: 'pickle'"),
         (["--config=/no/such/file"], 1, "start-re-manager: Config file '/no/such/file' does not"),
         (["--zmq-control-addr=tcp://*:60615"], 1, "--security compat"),
@@ -318,14 +321,34 @@ def test_the_program_is_usable_again_soon_after_its_manager_was_killed(short_fol
     assert "settings" in output
 
 
-def test_a_taken_port_ends_the_program_with_a_readable_sentence(short_folder):
+@pytest.mark.parametrize("option", ["--zmq-control-addr", "--zmq-info-addr"])
+def test_a_taken_port_ends_the_program_with_a_readable_sentence(short_folder, option):
+    addresses = {
+        "--zmq-control-addr": f"ipc://{short_folder}/control",
+        "--zmq-info-addr": f"ipc://{short_folder}/info",
+    }
     with zmq.Context() as context, context.socket(zmq.REP) as taken:
         port = taken.bind_to_random_port("tcp://127.0.0.1")
+        addresses[option] = f"tcp://127.0.0.1:{port}"
         result = start_re_manager(
-            f"--zmq-control-addr=tcp://127.0.0.1:{port}",
+            *(f"{name}={address}" for name, address in addresses.items()),
+            "--zmq-publish-console=ON",
             f"--store={short_folder}/s.sqlite",
             TMPDIR=str(short_folder),
         )
     assert result.returncode == 1
     assert str(port) in result.stderr
+    assert "Is another manager running" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_redis_that_is_not_there_ends_the_program_with_a_readable_sentence(short_folder):
+    result = start_re_manager(
+        f"--zmq-control-addr=ipc://{short_folder}/control",
+        "--redis-addr=redis://somebody:secret@127.0.0.1:9/0",
+        TMPDIR=str(short_folder),
+    )
+    assert result.returncode == 1
+    assert "127.0.0.1:9" in result.stderr
+    assert "secret" not in result.stderr + result.stdout
     assert result.stderr.count("\n") == 1

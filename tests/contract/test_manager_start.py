@@ -10,13 +10,14 @@ from qs_jupyter.manager_process import CRASHED
 
 _BROKEN = """
 import sys
-from qs_jupyter import app, manager_process
+from qs_jupyter import manager_process
+from qs_jupyter.manager.recovery import Recovery
 from qs_jupyter.settings import Settings
 
 async def fails(*args, **kwargs):
     raise RuntimeError("a step of the start is broken")
 
-app.recovery.start = fails
+Recovery.start = fails
 settings = Settings(
     store=sys.argv[1],
     runtime_dir=sys.argv[2],

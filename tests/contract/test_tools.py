@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -67,13 +68,25 @@ def test_a_lock_is_removed_from_the_file_and_nothing_else(tmp_path, capsys):
     assert "hush" not in output
     assert facts(store) == {"mode"}
     assert clear_lock.main(["--store", store]) == 0
-    assert capsys.readouterr().out == "No lock was detected.\n"
+    assert capsys.readouterr().out == f"No lock was detected.\nLooked at: {store}\n"
+
+
+def test_the_store_is_looked_for_where_the_manager_keeps_it(tmp_path, capsys, monkeypatch):
+    store = store_with(tmp_path / "elsewhere.sqlite", LOCKED)
+    monkeypatch.setenv("QSERVER_STORE", store)
+    assert clear_lock.main([]) == 0
+    assert "RE Manager lock was cleared" in capsys.readouterr().out
+    monkeypatch.delenv("QSERVER_STORE")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert clear_lock.main([]) == 0
+    default = tmp_path / "qs-jupyter" / "store.sqlite"
+    assert capsys.readouterr().out == f"No lock was detected.\nLooked at: {default}\n"
 
 
 def test_a_record_that_locks_nothing_stays(tmp_path, capsys):
     store = store_with(tmp_path / "store.sqlite", UNLOCKED)
     assert clear_lock.main(["--store", store]) == 0
-    assert capsys.readouterr().out == "No lock was detected.\n"
+    assert "No lock was detected.\n" in capsys.readouterr().out
     assert facts(store) == {"lock", "mode"}
 
 
@@ -98,7 +111,9 @@ def test_a_lock_is_removed_from_redis_and_nothing_else(capsys):
         assert "RE Manager lock was cleared" in capsys.readouterr().out
         assert server.keys() == [b"beam_plan_queue_mode"]
         assert clear_lock.main(options) == 0
-        assert capsys.readouterr().out == "No lock was detected.\n"
+        assert capsys.readouterr().out == (
+            f"No lock was detected.\nLooked at: Redis at 127.0.0.1:{port}/0, prefix 'beam'\n"
+        )
 
 
 def test_lists_are_written_from_a_folder_of_startup_files(tmp_path, capsys):
@@ -140,6 +155,19 @@ def test_failing_startup_code_is_reported_with_its_traceback(tmp_path, capsys):
 def test_no_source_or_two_sources_of_startup_code_are_refused(options, capsys):
     assert list_main(options) == 1
     assert "was not specified or multiple sources" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tool", qs_jupyter.TOOLS)
+def test_every_tool_explains_its_options(tool, capsys):
+    try:
+        code = qs_jupyter.main([tool, "--help"])
+    except SystemExit as end:
+        code = end.code
+    assert code == 0
+    text = capsys.readouterr().out
+    assert text.lower().startswith("usage: ")
+    assert "``" not in text
+    assert re.search(r"^[A-Z][^.]+\.", text, re.MULTILINE), "it says what it is for"
 
 
 def test_every_tool_is_reached_through_one_name(capsys):
