@@ -14,14 +14,17 @@ from typing import Any
 import zmq
 
 from qs_jupyter.api.dispatch import Dispatcher
+from qs_jupyter.exposure import is_open_here
 from qs_jupyter.kernel.driver import KernelDriver, KernelListener
 from qs_jupyter.kernel.runtime import RuntimeFolder
-from qs_jupyter.launcher_link import LauncherLink, StopReason
+from qs_jupyter.launcher_link import LauncherLink
+from qs_jupyter.launcher_orders import StopReason
 from qs_jupyter.log_lines import LineFormatter
 from qs_jupyter.manager.manager import Manager
-from qs_jupyter.manager.streams import StreamLogHandler, Streams, Terminal
+from qs_jupyter.manager.streams import RECONNECT_S, StreamLogHandler, Streams, Terminal
+from qs_jupyter.open_files import allow_many_connections
 from qs_jupyter.settings import Settings
-from qs_jupyter.store.choice import open_store
+from qs_jupyter.store.choice import open_store, store_place
 from qs_jupyter.wire.codec import Codec, codec
 from qs_jupyter.wire.publisher import Publisher
 from qs_jupyter.wire.server import ControlServer, Respond
@@ -104,6 +107,10 @@ class Application:
             stream_key = key if settings.security == "secure" else None
             self._publisher.bind(settings.zmq_info_addr, secret_key=stream_key)
         logger.info("ZMQ control channels: encryption %s", "enabled" if key else "disabled")
+        if not key and is_open_here(settings.zmq_control_addr):
+            logger.info(
+                "All users of this machine can connect; a key or an ipc:// address keeps them out"
+            )
         logger.info("ZeroMQ server is waiting on %s", settings.zmq_control_addr)
         if self._publisher is not None:
             logger.info("Console output and status are published on %s", settings.zmq_info_addr)
@@ -113,10 +120,11 @@ class Application:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.manager.core.store.bind(self.manager.core.snapshot)
         self.manager.core.store.on_availability(self._store_changed)
-        self.streams.start(self._status)
+        self.streams.start(self._status, hold_text_s=RECONNECT_S if is_restart else 0.0)
         self._server.start()
         await self._attach_driver()
         await self.manager.recovery.start(is_restart=is_restart)
+        logger.info("Queue and history are kept in %s", store_place(self.settings))
         logger.info("RE Manager is ready")
 
     async def _attach_driver(self) -> None:
@@ -185,6 +193,7 @@ def worker_name(settings: Settings) -> str:
 
 async def run_manager(settings: Settings, link: LauncherLink) -> int:
     """Run a manager until it is told to end; return the exit code."""
+    allow_many_connections()
     application = Application(settings)
     try:
         return await _run_until_told(application, link)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qs_jupyter.errors import ConfigurationError, did_you_mean
+from qs_jupyter.errors import ConfigurationError, did_you_mean, yaml_problem
 from qs_jupyter.setting_kinds import UNSET
 from qs_jupyter.settings import RETIRED, options
 
@@ -61,7 +61,9 @@ def _load(file: Path) -> dict[str, Any]:
     try:
         content = yaml.load(file.read_bytes(), Loader=_loader(yaml))
     except (yaml.YAMLError, UnicodeError) as error:
-        raise ConfigurationError(f"Config file '{file}' is not valid YAML: {error}") from error
+        raise ConfigurationError(
+            f"Config file '{file}' is not valid YAML: {yaml_problem(error)}"
+        ) from error
     except OSError as error:
         raise ConfigurationError(f"Config file '{file}' cannot be read: {error}") from error
     if content is None:

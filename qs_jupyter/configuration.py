@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter import startup_code
+from qs_jupyter import exposure, startup_code
 from qs_jupyter.config_file import FileValues, read_config
-from qs_jupyter.errors import ConfigurationError
+from qs_jupyter.errors import ConfigurationError, did_you_mean
 from qs_jupyter.setting_kinds import ON_OFF, UNSET
 from qs_jupyter.settings import RETIRED, Option, Settings, options
 
@@ -64,7 +64,9 @@ def configure(
     given |= startup | _redis(given) | _addresses(given)
     settings = Settings(**given)
     _require_lists_folder(settings)
-    warnings += _check_security(settings)
+    warnings += exposure.check_addresses(settings) + exposure.check_files(settings)
+    if path:
+        warnings += exposure.check_secrets_in(path, from_file.values)
     return Configuration(settings, warnings, command_line.launcher)
 
 
@@ -80,7 +82,7 @@ class _CommandLine:
 
 
 def _command_line(arguments: Sequence[str], program: str) -> _CommandLine:
-    parsed = vars(_parser(program).parse_args(arguments))
+    parsed = _parsed(arguments, program)
     old_flags = {
         flag: option.flags[0] for option in options().values() for flag in option.flags[1:]
     }
@@ -106,8 +108,28 @@ def _command_line(arguments: Sequence[str], program: str) -> _CommandLine:
     return _CommandLine(values, config, launcher, warnings)
 
 
+def _parsed(arguments: Sequence[str], program: str) -> dict[str, Any]:
+    parser = _parser(program)
+    found, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # One line with a hint, instead of the usage of some forty options.
+        known = [flag for each in options().values() for flag in (*each.flags, *each.switches)]
+        hint = did_you_mean(unknown[0].partition("=")[0], ["--config", "--no-launcher", *known])
+        text = f"unrecognized arguments: {' '.join(unknown)}{hint}"
+        parser.exit(2, f"{program}: {text}. '{program} --help' lists all options\n")
+    return vars(found)
+
+
 def _flag(option: Option) -> str:
     return option.flags[0] if option.flags else "/".join(option.switches)
+
+
+_SECTIONS = {
+    "network": "network",
+    "startup": "startup code",
+    "worker": "worker kernel",
+    "operation": "operation",
+}
 
 
 def _parser(program: str) -> ArgumentParser:
@@ -125,19 +147,22 @@ def _parser(program: str) -> ArgumentParser:
         action="store_true",
         help="run the manager in this process, for service managers that restart it themselves",
     )
-    groups = {
-        name: parser.add_mutually_exclusive_group()
-        for name in dict.fromkeys(option.group for option in options().values() if option.group)
+    sections = {
+        section: parser.add_argument_group(title, f"in the config file: section '{section}'")
+        for section, title in _SECTIONS.items()
     }
+    exclusive: dict[str, Any] = {}
     for name, option in options().items():
-        target = groups[option.group] if option.group else parser
-        text = _help(option)
+        target: Any = sections[option.key.partition("/")[0]]
+        if option.group:
+            if option.group not in exclusive:
+                exclusive[option.group] = target.add_mutually_exclusive_group()
+            target = exclusive[option.group]
         if option.flags:
             count = "+" if option.kind.many else None
-            target.add_argument(
-                *option.flags, dest=name, metavar=option.kind.metavar, help=text, nargs=count
-            )
-        for switch, value in option.switches.items():
+            flags, metavar = option.flags, option.kind.metavar
+            target.add_argument(*flags, dest=name, metavar=metavar, help=_help(option), nargs=count)
+        for switch, (value, text) in option.switches.items():
             target.add_argument(switch, dest=name, action="store_const", const=value, help=text)
     for retired in RETIRED:
         parser.add_argument(
@@ -238,37 +263,6 @@ def _addresses(given: Mapping[str, Any]) -> dict[str, str]:
     return {name: given.get(name, address) for name, address in _OPEN_ADDRESSES.items()}
 
 
-def _check_security(settings: Settings) -> list[str]:
-    exposed = [
-        address
-        for address in (settings.zmq_control_addr, settings.zmq_info_addr)
-        if not is_local(address)
-    ]
-    if not exposed or settings.zmq_private_key:
-        return []
-    if settings.security == "compat":
-        return [
-            f"SECURITY: everybody who can reach {exposed[0]} can run code as this user, because "
-            "the socket is neither encrypted nor bound to this machine only (--security compat)"
-        ]
-    raise ConfigurationError(
-        f"{exposed[0]} can be reached from other machines and is not encrypted. Give the server "
-        "a key (qserver-zmq-keys makes one, QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER passes it), or "
-        "accept an open socket with --security compat"
-    )
-
-
-def is_local(address: str) -> bool:
-    """Tell whether only this machine can reach a 0MQ address."""
-    protocol, _, rest = address.partition("://")
-    if protocol != "tcp":
-        return True
-    host = rest.rpartition(":")[0].strip("[]")
-    return host in ("localhost", "::1", "lo") or (
-        host.startswith("127.") and host.replace(".", "").isdigit()
-    )
-
-
 # ---------------------------------------------------------------------------------- reporting
 
 
@@ -277,10 +271,8 @@ def describe(settings: Settings) -> str:
     lines = []
     for name in Settings.__dataclass_fields__:
         value = getattr(settings, name)
-        option = options().get(name)
-        if option is not None and option.secret and value is not None:
-            value = value if name == "redis_addr" and "@" not in value else "******"
-        lines.append(f"    {name}: {value!r}")
+        shown = "******" if exposure.is_secret(name, value) else value
+        lines.append(f"    {name}: {shown!r}")
     return "RE Manager is started with settings:\n" + "\n".join(lines)
 
 
@@ -296,6 +288,8 @@ def save_settings(settings: Settings, path: str) -> None:
         for name in sorted(Settings.__dataclass_fields__)
         if name not in _NOT_SAVED
     }
+    # Programs that read such a file know two values only.
+    values["ignore_invalid_plans"] = bool(settings.ignore_invalid_plans)
     # Scalars and lists of JSON are YAML, so no YAML library is needed.
     text = "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items())
     place = Path(path).expanduser()

@@ -1,6 +1,6 @@
 """The launcher: keeps a manager running, and ends with it when it ends in order.
 
-The manager is a child process at the end of two pipes (see `launcher_link`). It is started
+The manager is a child process at the end of two pipes (see `launcher_orders`). It is started
 again when it vanishes and killed when it stays silent. Whether it vanished, fell silent or a
 signal came, it is one event of one selector; nothing is polled. The manager runs in a process
 group of its own, so that Ctrl-C reaches it through the launcher and only once.
@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import qs_jupyter
-from qs_jupyter.launcher_link import ENDED, FAILED, READY, Orders, StopReason
+from qs_jupyter.launcher_orders import ENDED, FAILED, READY, Orders, StopReason
+from qs_jupyter.service_manager import ServiceManager
 from qs_jupyter.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -104,10 +105,12 @@ class Launcher:
         *,
         command: Sequence[str] | None = None,
         limits: Limits | None = None,
+        service: ServiceManager | None = None,
     ) -> None:
         self._settings = settings
         self._command = list(command or manager_command())
         self._limits = limits or Limits()
+        self._service = service or ServiceManager()
         self._stop: StopReason | None = None
         self._stop_deadline = float("inf")
         self._is_last = False
@@ -198,10 +201,17 @@ class Launcher:
                 data = os.read(child.beats_fd, 65536)
                 if not data:
                     return
-                child.take(data, time.monotonic())
+                self._take_beats(child, data)
             elif time.monotonic() >= self._deadline(child):
                 self._kill(child)
                 return
+
+    def _take_beats(self, child: _Child, data: bytes) -> None:
+        was_ready = child.is_ready
+        child.take(data, time.monotonic())
+        if child.is_ready and not was_ready:
+            self._service.ready()
+        self._service.alive()
 
     def _deadline(self, child: _Child) -> float:
         if child.ended is not None:
@@ -243,6 +253,7 @@ class Launcher:
             if self._stop is None:
                 self._stop = reason
                 self._stop_deadline = time.monotonic() + self._limits.stop
+                self._service.stopping()
                 logger.info("Stopping: %s", reason.value)
             if child is not None:
                 child.order(reason)
@@ -253,6 +264,7 @@ class Launcher:
         lived = time.monotonic() - child.started
         if lived >= self._limits.quick_death:
             self._delay = 0.0
+        self._service.restarting()
         logger.warning("The manager has gone (%s) and is started again", how)
         deadline = time.monotonic() + self._delay
         self._delay = min(

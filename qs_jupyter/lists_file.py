@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from qs_jupyter.errors import Failure
+from qs_jupyter.errors import Failure, yaml_problem
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,9 @@ def read_lists(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             content = yaml.load(text.decode("utf-8"), Loader=_LOADER)
             _write_copy(path, text, content)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ListsFileFailure(f"The lists file '{path}' cannot be read: {error}") from error
+        raise ListsFileFailure(
+            f"The lists file '{path}' cannot be read: {yaml_problem(error)}"
+        ) from error
     if not isinstance(content, dict):
         raise ListsFileFailure(f"The lists file '{path}' must be a mapping")
     return _part(content, "existing_plans", path), _part(content, "existing_devices", path)

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from qs_jupyter.errors import ConfigurationError, Failure
-from qs_jupyter.launcher_link import LauncherLink, Orders, StopReason, read_orders
+from qs_jupyter.launcher_link import LauncherLink
+from qs_jupyter.launcher_orders import Orders, StopReason, read_orders
+from qs_jupyter.service_manager import ServiceManager
 from qs_jupyter.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -40,9 +42,11 @@ def run_linked(incoming: int, outgoing: int, run: RunManager | None = None) -> i
     return asyncio.run(_run(orders, link, run))
 
 
-def run_alone(settings: Settings, run: RunManager | None = None) -> int:
+def run_alone(
+    settings: Settings, run: RunManager | None = None, *, service: ServiceManager | None = None
+) -> int:
     """Run a manager that ends on SIGINT and SIGTERM; return the exit code."""
-    return asyncio.run(_run(Orders(settings), LauncherLink(), run, signals=True))
+    return asyncio.run(_run(Orders(settings), LauncherLink(service=service), run, signals=True))
 
 
 async def _run(

@@ -21,8 +21,8 @@ class Option:
     ``env`` names environment variables and ``flags`` command line flags, the first of each
     being the present name and the others older ones that still work with a warning. ``key``
     is ``section/key`` of the config file. Flags with the same ``group`` exclude each other.
-    ``switches`` are flags without a value that stand for a value. The value of a ``secret``
-    option is never shown.
+    ``switches`` are flags without a value: which value each stands for, and what it does. The
+    value of a ``secret`` option is never shown.
     """
 
     kind: Kind
@@ -30,7 +30,7 @@ class Option:
     key: str
     env: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    switches: Mapping[str, str] = field(default_factory=dict)
+    switches: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     group: str | None = None
     secret: bool = False
     name: str = ""
@@ -174,10 +174,11 @@ class Settings:
         flags=("--ipython-dir",),
     )
     demo_mode: bool = False
-    ignore_invalid_plans: bool = _option(
-        False,
+    ignore_invalid_plans: bool | None = _option(
+        None,
         kinds.ON_OFF,
-        "leave out plans that cannot be described instead of failing to open",
+        "ON leaves out plans that cannot be described; OFF fails instead, also where a default is "
+        "no plain value; when not given, ON, but OFF with --security compat",
         "startup/ignore_invalid_plans",
         flags=("--ignore-invalid-plans",),
     )
@@ -199,7 +200,7 @@ class Settings:
     update_existing_plans_devices: str = _option(
         "ENVIRONMENT_OPEN",
         kinds.choice("NEVER", "ENVIRONMENT_OPEN", "ALWAYS"),
-        "when that file is written",
+        "when the file of existing plans and devices is written",
         "operation/update_existing_plans_and_devices",
         flags=("--update-existing-plans-devices",),
     )
@@ -214,7 +215,7 @@ class Settings:
     user_group_permissions_reload: str = _option(
         "ON_STARTUP",
         kinds.choice("NEVER", "ON_REQUEST", "ON_STARTUP"),
-        "when that file is read",
+        "when the file of the user group permissions is read",
         "operation/user_group_permissions_reload",
         flags=("--user-group-permissions-reload",),
     )
@@ -302,7 +303,11 @@ class Settings:
         kinds.LOGGING_LEVEL,
         "how much is logged: everything, warnings, nothing",
         "operation/console_logging_level",
-        switches={"--verbose": "VERBOSE", "--quiet": "QUIET", "--silent": "SILENT"},
+        switches={
+            "--verbose": ("VERBOSE", "log everything"),
+            "--quiet": ("QUIET", "log warnings and errors only"),
+            "--silent": ("SILENT", "log nothing"),
+        },
         group="logging",
     )
     emergency_lock_key: str | None = _option(

@@ -125,10 +125,18 @@ def _profile_folder(chosen: Values) -> Path:
 
 
 def _require_folder(folder: str) -> None:
-    if not Path(folder).exists():
-        raise ConfigurationError(f"Startup directory '{folder}' does not exist")
-    if not Path(folder).is_dir():
+    try:
+        mode = Path(folder).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigurationError(f"Startup directory '{folder}' does not exist") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"Startup directory '{folder}' cannot be read: {error.strerror}"
+        ) from error
+    if not stat.S_ISDIR(mode):
         raise ConfigurationError(f"Startup directory '{folder}' is not a directory")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise ConfigurationError(f"Startup directory '{folder}' cannot be read by this user")
 
 
 def default_ipython_dir() -> str:
