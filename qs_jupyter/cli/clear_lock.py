@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from typing import Any
 from urllib.parse import quote
 
 from qs_jupyter.errors import QueueServerError, StoreFailure
-from qs_jupyter.settings import Settings
-from qs_jupyter.store.choice import store_path
+from qs_jupyter.settings import Settings, options
+from qs_jupyter.store.choice import store_path, store_place
 
 CLEARED = "RE Manager lock was cleared. Restart RE Manager service to unlock the manager!"
 NOT_LOCKED = "No lock was detected."
@@ -24,35 +25,46 @@ NOT_LOCKED = "No lock was detected."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Remove the lock; return the exit code."""
-    options = _parser().parse_args(arguments)
-    settings = Settings(
-        redis_addr=options.redis_addr,
-        redis_name_prefix=options.redis_name_prefix,
-        store=options.store,
-    )
+    settings = _settings(_parser().parse_args(arguments))
     try:
         record = _clear_redis(settings) if settings.uses_redis else _clear_file(settings)
     except QueueServerError as error:
         print(f"qserver-clear-lock: {error}", file=sys.stderr)
         return 1
+    place = f"Looked at: {store_place(settings)}"
     if record is None:
-        print(NOT_LOCKED)
+        print(f"{NOT_LOCKED}\n{place}")
     else:
-        print(f"Detected lock: {_shown(record)}")
-        print(CLEARED)
+        print(f"Detected lock: {_shown(record)}\n{place}\n{CLEARED}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="qserver-clear-lock", description=__doc__, allow_abbrev=False
+        prog="qserver-clear-lock",
+        description="Remove the lock from the store of the manager when its key is lost. Nothing "
+        "else is touched. A running manager keeps its lock until it is started again. Give the "
+        "options with which the manager was started.",
+        allow_abbrev=False,
     )
-    parser.add_argument("--redis-addr", metavar="ADDR", help="Redis server of the manager")
+    store = options()["store"]
+    parser.add_argument("--redis-addr", metavar="ADDR", help=options()["redis_addr"].help)
     parser.add_argument(
-        "--redis-name-prefix", metavar="TEXT", help="prefix of the key names (qs_default)"
+        "--redis-name-prefix", metavar="TEXT", help=options()["redis_name_prefix"].help
     )
-    parser.add_argument("--store", metavar="PATH", help="SQLite file of the manager")
+    parser.add_argument(
+        "--store", metavar="PATH", help=f"{store.help} (environment: {store.env[0]})"
+    )
     return parser
+
+
+def _settings(given: argparse.Namespace) -> Settings:
+    settings = Settings(
+        redis_addr=given.redis_addr, redis_name_prefix=given.redis_name_prefix, store=given.store
+    )
+    if settings.uses_redis or settings.store is not None:
+        return settings
+    return Settings(store=os.environ.get(options()["store"].env[0]) or None)
 
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ not hand on the keys of an encrypted kernel.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -18,20 +19,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from qs_jupyter.client.client import Client
-from qs_jupyter.client.connection import CommunicationFailure
-from qs_jupyter.errors import ConfigurationError, Failure
+from qs_jupyter.attach.worker import AttachFailure, NoManagerFailure, find_worker
+from qs_jupyter.errors import ConfigurationError
 
 SUCCESS = 0
 WRONG_PARAMETERS = 1
-REFUSED = 2
 NO_REPLY = 3
-UNEXPECTED = 4
 FAILED = 5
-
-
-class ConsoleFailure(Failure):
-    """The console cannot be started; says why and what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,20 +40,20 @@ def main_qt(arguments: Sequence[str] | None = None) -> int:
 
 def _run(program: str, title: str, package: str, arguments: Sequence[str] | None) -> int:
     options = _parser(program, title).parse_args(arguments)
+    finding = find_worker(os.environ, address=options.address, encoding=options.encoding)
     try:
-        with Client(options.address, encoding=options.encoding) as client:
-            config = _config(client)
+        worker = asyncio.run(finding)
         _check_installed(package)
-        with _connection_file(config) as path:
+        with _connection_file(worker.info) as path:
             print(f"Starting {title} ...", flush=True)
             _attach(package, path)
-    except CommunicationFailure as failure:
+    except NoManagerFailure as failure:
         print(f"ZMQ communication error: {failure}", file=sys.stderr)
         return NO_REPLY
-    except ConfigurationError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return WRONG_PARAMETERS
-    except ConsoleFailure as failure:
+    except AttachFailure as failure:
+        if isinstance(failure.__cause__, ConfigurationError):
+            print(f"{program}: {failure}", file=sys.stderr)
+            return WRONG_PARAMETERS
         print(f"Failed to start the console: {failure}")
         return FAILED
     return SUCCESS
@@ -67,7 +61,7 @@ def _run(program: str, title: str, package: str, arguments: Sequence[str] | None
 
 def _check_installed(package: str) -> None:
     if find_spec(package) is None:
-        raise ConsoleFailure(
+        raise AttachFailure(
             f"the package '{package}' is not installed: pip install {package.replace('_', '-')}"
         )
 
@@ -95,38 +89,17 @@ def _parser(program: str, title: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _config(client: Client) -> Mapping[str, Any]:
-    reply = client.request("config_get")
-    config: Mapping[str, Any] = reply.get("config", {})
-    if not reply.get("success"):
-        raise ConsoleFailure(str(reply.get("msg")))
-    if not config.get("ip_connect_info"):
-        raise ConsoleFailure("the worker kernel does not run: open the environment first")
-    return config
-
-
 @contextmanager
-def _connection_file(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a connection file: the worker's own, or a private copy of what the manager told."""
-    info = config["ip_connect_info"]
-    path = config.get("ip_connection_file")
-    if path and os.access(path, os.R_OK):
-        yield path
-        return
-    if "key" not in info:
-        raise ConsoleFailure(
-            f"the connection file '{path}' of the worker cannot be read here. Attach on the "
-            "machine of the manager as the user that runs it, or start the manager with "
-            "--security compat"
-        )
+def _connection_file(info: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a private connection file with all that is known of the worker."""
     folder = Path(tempfile.mkdtemp(prefix="qserver-console-"))
-    copy = folder / "kernel.json"
+    path = folder / "kernel.json"
     try:
-        with os.fdopen(os.open(copy, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
-            json.dump(info, stream)
-        yield str(copy)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+            json.dump(dict(info), stream)
+        yield str(path)
     finally:
-        copy.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         folder.rmdir()
 
 

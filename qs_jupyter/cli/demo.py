@@ -17,7 +17,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.api.phrase_slots import Speaker
 from qs_jupyter.api.phrases import Grammar
 from qs_jupyter.cli.private_manager import ManagerEnded, PrivateManager
@@ -87,7 +87,7 @@ class Demo:
     def __init__(self, manager: PrivateManager, narrator: Narrator) -> None:
         self._manager = manager
         self._tell = narrator
-        self._grammar = Grammar(table.load())
+        self._grammar = Grammar(METHODS)
         self._status: Mapping[str, Any] = {}
         self._names: dict[str, str] = {}
 

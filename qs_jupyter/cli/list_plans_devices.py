@@ -12,6 +12,7 @@ from qs_jupyter import setting_kinds as kinds
 from qs_jupyter.errors import ConfigurationError, Failure
 from qs_jupyter.lists_file import write_lists
 from qs_jupyter.lists_generation import GenerationFailure, generate_lists
+from qs_jupyter.settings import options as settings_options
 from qs_jupyter.startup_code import LISTS_FILE, resolve_startup
 from qs_kernel_worker.messages import WorkerConfig
 
@@ -58,6 +59,8 @@ def gen_list_of_plans_and_devices(  # noqa: PLR0913 - a known interface
     try:
         config = _worker_config(given, use_ipython_kernel, ignore_invalid_plans, device_max_depth)
         lists = generate_lists(config)
+        for warning in lists.report.get("warnings", ()):
+            print(f"WARNING: {warning}", file=sys.stderr)
         write_lists(path, lists.plans, lists.devices)
     except GenerationFailure as error:
         text = f"{error.traceback.rstrip()}\n" if error.traceback else ""
@@ -135,23 +138,34 @@ def _parser() -> argparse.ArgumentParser:
     add("--file-dir", metavar="PATH", help="folder of the file (default: the current one)")
     add("--file-name", metavar="NAME", help=f"name of the file (default: {LISTS_FILE})")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--startup-dir", metavar="PATH", help="folder with startup files")
+    source.add_argument("--startup-dir", metavar="PATH", help=_same("startup_dir"))
     source.add_argument(
-        "--startup-module", dest="startup_module_name", metavar="NAME", help="module to import"
+        "--startup-module", dest="startup_module_name", metavar="NAME", help=_same("startup_module")
     )
     source.add_argument(
-        "--startup-script", dest="startup_script_path", metavar="PATH", help="file to run"
+        "--startup-script", dest="startup_script_path", metavar="PATH", help=_same("startup_script")
     )
-    add("--startup-profile", metavar="NAME", help="IPython profile with startup files")
-    add("--ipython-dir", metavar="PATH", help="root folder of the IPython profiles")
+    add("--startup-profile", metavar="NAME", help=_same("startup_profile"))
+    add("--ipython-dir", metavar="PATH", help=_same("ipython_dir"))
     add(
         "--use-ipython-kernel",
         metavar="{ON,OFF}",
         help="load like IPython (with a profile always) or like plain Python",
     )
-    add("--ignore-invalid-plans", metavar="{ON,OFF}", default="OFF", help="leave them out")
-    add("--device-max-depth", metavar="N", default="0", help="depth of parts; 0 means all")
+    add(
+        "--ignore-invalid-plans",
+        metavar="{ON,OFF}",
+        default="OFF",
+        help="ON leaves out plans that cannot be described; OFF fails instead, also where a "
+        "default is no plain value (default: OFF)",
+    )
+    add("--device-max-depth", metavar="N", default="0", help=_same("device_max_depth"))
     return parser
+
+
+def _same(name: str) -> str:
+    """Return what ``start-re-manager --help`` says about the option."""
+    return settings_options()[name].help
 
 
 if __name__ == "__main__":

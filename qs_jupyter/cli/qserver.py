@@ -11,13 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qs_jupyter.api import table
+from qs_jupyter.api.options import COMMON, Option, split_options
 from qs_jupyter.api.phrase_slots import PhraseError, Speaker
 from qs_jupyter.api.phrases import Command, Grammar
+from qs_jupyter.cli.qserver_help import grammar, help_text
 from qs_jupyter.client import replies
 from qs_jupyter.client.client import Client
 from qs_jupyter.client.connection import CommunicationFailure
-from qs_jupyter.errors import ConfigurationError, did_you_mean
+from qs_jupyter.client.lock_key import kept_key
+from qs_jupyter.errors import ConfigurationError
 
 SUCCESS = 0
 WRONG_PARAMETERS = 1
@@ -27,38 +29,12 @@ UNEXPECTED = 4
 
 MONITOR_PERIOD_S = 1.0
 
-LOCK_KEY_VARIABLE = "QSERVER_LOCK_KEY"
-LOCK_KEY_FILE = Path("~/.config/qserver/default_lock_key.txt")
-
-_VALUE_OPTIONS = {
-    "-a": "address",
-    "--zmq-control-addr": "address",
-    "--address": "old_address",
-    "--zmq-encoding": "encoding",
-    "-k": "lock_key",
-    "--lock-key": "lock_key",
-}
-_FLAGS = {"-h": "help", "--help": "help", "--json": "json"}
-
-_HELP = """\
-usage: qserver [options] command ...
-
-Send one command to the manager and print its reply.
-
-options:
-  -h, --help                    show this text
-  -a, --zmq-control-addr ADDR   address of the manager (environment:
-                                QSERVER_ZMQ_CONTROL_ADDRESS; default: tcp://localhost:60615)
-  --zmq-encoding {json,msgpack} encoding of messages (environment: QSERVER_ZMQ_ENCODING)
-  -k, --lock-key KEY            key of a locked manager (environment: QSERVER_LOCK_KEY, else
-                                the first line of ~/.config/qserver/default_lock_key.txt)
-  --json                        print the reply as one line of JSON and nothing else
-
-The public key of an encrypted manager is taken from QSERVER_ZMQ_PUBLIC_KEY.
-
-commands:
-  monitor
-"""
+_OPTIONS = (
+    *COMMON,
+    Option("old_address", ("--address",)),
+    Option("help", ("-h", "--help"), has_value=False),
+    Option("json", ("--json",), has_value=False),
+)
 
 
 @dataclass(slots=True)
@@ -85,35 +61,11 @@ def parse(arguments: Sequence[str]) -> Options:
 
     Raises
     ------
-    UsageError
+    PhraseError
         An option is unknown or lacks its value.
     """
-    options = Options()
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        name, has_value, value = argument.partition("=")
-        if argument == "--":
-            options.words += rest
-            break
-        if argument in _FLAGS:
-            setattr(options, _FLAGS[argument], True)
-        elif name in _VALUE_OPTIONS:
-            if not has_value:
-                if not rest:
-                    raise UsageError(f"option {argument} needs a value")
-                value = rest.pop(0)
-            setattr(options, _VALUE_OPTIONS[name], value)
-        elif _is_option(argument):
-            known = [*_VALUE_OPTIONS, *_FLAGS]
-            raise UsageError(f"unknown option {argument!r}{did_you_mean(name, known)}")
-        else:
-            options.words.append(argument)
-    return options
-
-
-def _is_option(argument: str) -> bool:
-    return argument.startswith("-") and len(argument) > 1 and not argument[1].isdigit()
+    words, given = split_options(arguments, _OPTIONS, lambda word: (word, True))
+    return Options(**given, words=words)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,9 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options) -> int:
-    grammar = Grammar(table.load())
     if options.help:
-        print(_HELP + "\n".join(f"  {phrase.usage}" for phrase in grammar.phrases))
+        print(help_text(options.words))
         return SUCCESS
     if not options.words:
         raise UsageError("a command is missing; 'qserver --help' lists all")
@@ -147,17 +98,16 @@ def _run(options: Options) -> int:
         print("qserver: --address is deprecated: use --zmq-control-addr", file=sys.stderr)
     if options.lock_key == "":
         raise UsageError("the lock key is empty")
-    is_monitor = options.words == ["monitor"]
-    command = Command("ping", {}) if is_monitor else command_of(options, grammar, os.environ)
+    command = command_of(options, grammar(), os.environ)
     with Client(options.address or options.old_address, encoding=options.encoding) as client:
         if not options.json:
             print(f"Arguments: {options.words}")
-        if is_monitor:
+        if command.method == "monitor":
             return _monitor(client, options)
         return _send(client, command, options)
 
 
-def command_of(options: Options, grammar: Grammar, environment: Mapping[str, str]) -> Command:
+def command_of(options: Options, known: Grammar, environment: Mapping[str, str]) -> Command:
     """Return the method and parameters that the words stand for.
 
     Raises
@@ -165,25 +115,14 @@ def command_of(options: Options, grammar: Grammar, environment: Mapping[str, str
     PhraseError
         The words are no command.
     """
-    key = options.lock_key or _default_lock_key(environment)
-    command = grammar.read(
+    key = options.lock_key or kept_key(environment)
+    command = known.read(
         options.words, Speaker(lock_key=key, read_file=_read_file, read_items=_read_items)
     )
     if command.method == "lock_info" and options.lock_key is None:
         # A key of this command would be checked, not used; nobody asked for that.
         command.params.pop("lock_key", None)
     return command
-
-
-def _default_lock_key(environment: Mapping[str, str]) -> str | None:
-    key = environment.get(LOCK_KEY_VARIABLE)
-    if key:
-        return key
-    try:
-        lines = LOCK_KEY_FILE.expanduser().read_text().splitlines()
-    except (OSError, RuntimeError, UnicodeError):
-        return None
-    return lines[0].strip() or None if lines else None
 
 
 def _read_file(name: str) -> str:

@@ -10,6 +10,7 @@ from qs_jupyter.configuration import configure, describe, save_settings
 from qs_jupyter.errors import ConfigurationError
 from qs_jupyter.launcher import Launcher
 from qs_jupyter.log_lines import log_to_stdout
+from qs_jupyter.service_manager import ServiceManager
 from qs_jupyter.settings import Settings
 from qs_jupyter.startup_code import install_demo_profile
 
@@ -38,14 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
     for warning in configuration.warnings:
         logger.warning("%s", warning)
     logger.info("%s", describe(settings))
+    service = ServiceManager.of(os.environ)
     if configuration.launcher:
-        return Launcher(settings).run()
+        return Launcher(settings, service=service).run()
     from qs_jupyter.manager_process import run_alone  # noqa: PLC0415 - brings asyncio
 
     # The manager writes its log lines itself, in order with its other output.
     logging.getLogger().removeHandler(lines)
 
-    return run_alone(settings)
+    return run_alone(settings, service=service)
 
 
 def _save(settings: Settings) -> None:

@@ -100,7 +100,7 @@ class AsyncClient:
         CommunicationFailure
             The manager does not answer.
         """
-        async with self._another() as client:
+        async with AsyncClient(**self.connection.arguments()) as client:
             for wait_s in waits(item_uid, timeout_s):
                 limit = wait_s + self.connection.timeout_s
                 try:
@@ -112,16 +112,6 @@ class AsyncClient:
                 if item is not None:
                     return item
         raise AssertionError("waiting ends with an item or a TimeoutError")
-
-    def _another(self) -> AsyncClient:
-        chosen = self.connection
-        return AsyncClient(
-            chosen.address,
-            encoding=chosen.encoding,
-            public_key=chosen.public_key,
-            timeout_s=chosen.timeout_s,
-            send_timeout_s=chosen.send_timeout_s,
-        )
 
     def close(self) -> None:
         """Close the socket; the next request opens another one."""

@@ -126,14 +126,7 @@ class Client:
         CommunicationFailure
             The manager does not answer, or was started anew.
         """
-        chosen = self.connection
-        another = Client(
-            chosen.address,
-            encoding=chosen.encoding,
-            public_key=chosen.public_key,
-            timeout_s=chosen.timeout_s,
-            send_timeout_s=chosen.send_timeout_s,
-        )
+        another = Client(**self.connection.arguments())
         return document_stream(another, item_uid, timeout_s)
 
     def close(self) -> None:

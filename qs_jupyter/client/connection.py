@@ -93,6 +93,16 @@ class Connection:
             **limits,
         )
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that make another client for the same manager."""
+        return {
+            "address": self.address,
+            "encoding": self.encoding,
+            "public_key": self.public_key,
+            "timeout_s": self.timeout_s,
+            "send_timeout_s": self.send_timeout_s,
+        }
+
     def prepare(self, socket: zmq.Socket[Any]) -> None:
         """Set the options of a new request socket and connect it.
 

@@ -74,7 +74,7 @@ class Hub:
         self._changed = threading.Condition(self.lock)
         self._listeners: list[Listener] = []
         self._client_lock = threading.Lock()
-        self._client = self._new_client()
+        self._client = Client(**self.connection.arguments())
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._wake_address = ""
@@ -87,15 +87,6 @@ class Hub:
         # Up to which event the mirror is current; written under the lock.
         self._shown_epoch: str | None = None
         self._shown_seq = 0
-
-    def _new_client(self) -> Client:
-        connection = self.connection
-        return Client(
-            connection.address,
-            encoding=connection.encoding,
-            public_key=connection.public_key,
-            timeout_s=connection.timeout_s,
-        )
 
     # ------------------------------------------------------------------------- life
 

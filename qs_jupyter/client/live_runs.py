@@ -11,6 +11,8 @@ from typing import Any
 
 KEPT_RUNS = 20
 KEPT_POINTS = 20_000
+# Of all runs together, about 32 MB: long scans with many fields push the oldest out earlier.
+KEPT_VALUES = 1_000_000
 
 Document = Mapping[str, Any]
 
@@ -76,6 +78,18 @@ class LiveRun:
         primary = self.streams.get("primary")
         return len(primary.seq_nums) if primary else 0
 
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at the pace so far; None when that cannot be told."""
+        primary, total = self.streams.get("primary"), self.points_total
+        if self.stop is not None or primary is None or not total:
+            return None
+        times = primary.times
+        if len(times) < 2 or len(times) >= total:
+            return None
+        pace = (times[-1] - times[0]) / (len(times) - 1)
+        return round(pace * (total - len(times)), 1)
+
     def axes(self) -> list[str]:
         """Return the fields to draw against: those of the scan's dimensions, else time."""
         dimensions = (self.start.get("hints") or {}).get("dimensions") or []
@@ -122,10 +136,14 @@ class LiveRuns:
         uid = str(document["uid"])
         if uid not in self.runs:
             self.runs[uid] = LiveRun(dict(document), item_uid)
-        while len(self.runs) > KEPT_RUNS:
+        while len(self.runs) > 1 and (len(self.runs) > KEPT_RUNS or self._values() > KEPT_VALUES):
             oldest = self.runs.pop(next(iter(self.runs)))
             gone = {id(stream) for stream in oldest.streams.values()}
             self._streams = {k: s for k, s in self._streams.items() if id(s) not in gone}
+
+    def _values(self) -> int:
+        streams = self._streams.values()
+        return sum(len(stream.times) * len(stream.fields) for stream in streams)
 
     def _descriptor(self, document: Document) -> None:
         run = self.runs.get(document["run_start"])

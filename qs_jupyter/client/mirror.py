@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qs_jupyter.client.estimates import Estimates
 from qs_jupyter.client.live_runs import LiveRuns
 
 KEPT_LINES = 5000
+LEARNT_ITEMS = 5000
 PARTS = ("status", "queue", "history", "runs", "tasks", "console", "documents", "connection")
 
 Item = dict[str, Any]
@@ -36,6 +38,7 @@ class Mirror:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     console: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     live: LiveRuns = field(default_factory=LiveRuns)
+    estimates: Estimates = field(default_factory=Estimates)
     revisions: Counter[str] = field(default_factory=Counter)
     # Numbers of the last events that the readings of queue and history include.
     queue_seq: int = 0
@@ -50,6 +53,7 @@ class Mirror:
         self.status = dict(status)
         self.history = list(history.get("items", []))
         self.history_seq = history.get("event_seq", 0)
+        self.estimates.learn(self.history[-LEARNT_ITEMS:])
         self.load_queue(queue)
         return self._touched({"status", "queue", "history"})
 
@@ -73,6 +77,23 @@ class Mirror:
     def _touched(self, parts: set[str]) -> set[str]:
         self.revisions.update(parts)
         return parts
+
+    def running_left(self, now: float) -> float | None:
+        """Return how many seconds the running item will go on, None when nothing tells."""
+        known = self.estimates.left(self.running_item, now)
+        runs = self.live.of_item(str(self.running_item.get("item_uid")))
+        # A plan that takes longer than it did before is judged by its own pace.
+        return known or (runs[-1].seconds_left if runs else None) or known
+
+    def queue_left(self, now: float) -> tuple[float, int]:
+        """Return how long the running item and the queue take, and how many are unknown."""
+        seconds, unknown = self.estimates.queue_seconds(self.queue)
+        left = self.running_left(now) if self.running_item else 0.0
+        return (seconds, unknown + 1) if left is None else (seconds + left, unknown)
+
+    def ended_uids(self) -> frozenset[str]:
+        """Return the items of the history by their UIDs."""
+        return frozenset(str(item.get("item_uid")) for item in self.history)
 
     def find(self, uid: str) -> Item | None:
         """Return a queued, running or finished item by its uid."""
@@ -150,6 +171,7 @@ def _history(mirror: Mirror, event: Mapping[str, Any]) -> str:
         return "history"
     if event["op"] == "append":
         mirror.history.append(event["item"])
+        mirror.estimates.learn([event["item"]])
         mirror.running_item = {}
     else:
         mirror.history = mirror.history[len(mirror.history) - event["kept"] :]

@@ -12,11 +12,13 @@ _NAMES_ONLY = ("plans_allowed", "plans_existing", "devices_allowed", "devices_ex
 
 
 def shown(method: str, reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a reply that a terminal shows: all of it, descriptions as names."""
+    """Return the part of a reply that a terminal shows: all of it, descriptions as sorted names."""
     if method not in _NAMES_ONLY:
         return dict(reply)
     return {
-        key: dict.fromkeys(value, "{...}") if key == method and isinstance(value, dict) else value
+        key: dict.fromkeys(sorted(value), "{...}")
+        if key == method and isinstance(value, dict)
+        else value
         for key, value in reply.items()
     }
 
