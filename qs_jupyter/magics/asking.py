@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.magics.failures import MagicFailure
 
 _BUSY = ("executing_queue", "paused", "starting_queue")
@@ -47,6 +47,6 @@ def confirm(text: str, ask: Callable[[str], str]) -> None:
 def way_back(method: str) -> str | None:
     """Return how to take a deed back that throws something away, if that is possible."""
     lossy = ("queue_clear", "queue_item_remove", "queue_item_remove_batch")
-    if method in lossy and "queue_undo" in table.load():
+    if method in lossy and "queue_undo" in METHODS:
         return "Undo: %qserver queue undo"
     return None

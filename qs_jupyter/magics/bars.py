@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import sys
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from qs_jupyter.magics.views import duration
+from qs_jupyter.magics.wording import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +61,47 @@ class TerminalBar:
         self._stream.flush()
 
 
-class NotebookBar:
-    """An output that is replaced again and again, in HTML and in text."""
+class Output:
+    """An output of a notebook that is replaced again and again, in HTML and in text.
+
+    Consoles of kernels show only the first of its contents.
+    """
 
     def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, text: str, markup: str) -> None:
+        """Put these contents in the place of those before."""
+        bundle = {"text/plain": text, "text/html": markup}
+        if self._handle is not None:
+            self._handle.update(bundle, raw=True)
+            return
         from IPython.display import display  # noqa: PLC0415 - this module is used without IPython
 
-        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+        self._handle = display(bundle, raw=True, display_id=True)
+
+    def clear(self) -> None:
+        """Leave an empty output."""
+        if self._handle is not None:
+            self.show("", "")
+
+
+class NotebookBar:
+    """A bar in an output, by default in one of its own."""
+
+    def __init__(self, output: Output | None = None) -> None:
+        self._output = output or Output()
 
     def show(self, progress: Progress, seconds: float, remark: str = "") -> None:
         """Replace the output."""
         share = progress.share
         value = "" if share is None else f' value="{share:.3f}"'
-        self._update(f"<progress{value}></progress> ", bar_text(progress, seconds, remark))
+        text = bar_text(progress, seconds, remark)
+        self._output.show(text, f"<progress{value}></progress> <code>{html.escape(text)}</code>")
 
     def close(self) -> None:
         """Leave an empty output."""
-        self._handle.update({"text/plain": "", "text/html": ""}, raw=True)
-
-    def _update(self, mark: str, text: str) -> None:
-        markup = f"{mark}<code>{html.escape(text)}</code>"
-        self._handle.update({"text/plain": text, "text/html": markup}, raw=True)
+        self._output.clear()
 
 
 def bar_text(progress: Progress, seconds: float, remark: str = "") -> str:

@@ -7,29 +7,32 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qs_jupyter.api import table
-from qs_jupyter.client.item_files import read_items, write_items
+from qs_jupyter.api.methods import METHODS
+from qs_jupyter.client.mirror import Mirror
 from qs_jupyter.errors import did_you_mean
 from qs_jupyter.magics import help_texts
-from qs_jupyter.magics.display import Badge, Note, View
+from qs_jupyter.magics.display import Badge, Note, View, as_text
 from qs_jupyter.magics.failures import MagicFailure, NoAnswer, NoManager
 from qs_jupyter.magics.following import follow, latest_lines, monitor
 from qs_jupyter.magics.grammar import gathered
 from qs_jupyter.magics.launching import launch
-from qs_jupyter.magics.selection import chosen, past_items, queued_items
+from qs_jupyter.magics.performer import Performer
+from qs_jupyter.magics.plots import plot
+from qs_jupyter.magics.queue_commands import QUEUE_ACTS
 from qs_jupyter.magics.session import listens
-from qs_jupyter.magics.targets import goal_of
+from qs_jupyter.magics.targets import goal_of, outcome
 
-if TYPE_CHECKING:
-    from qs_jupyter.magics.performer import Performer
+# How long a new manager may take to read its store and its lists.
+SETTLING_S = 10.0
+PANEL_IN_TERMINAL = (
+    "a panel needs a notebook, and this is a terminal (here: %qserver status, queue get, "
+    "history get, monitor, follow, wait or plot; with a panel: jupyter lab)"
+)
 
 Params = Mapping[str, Any]
-Act = Callable[["Performer", Params], Any]
-
-# What belongs to a finished or queued item and not to a copy of it.
-_NOT_COPIED = ("item_uid", "result", "properties", "user", "user_group")
+Act = Callable[[Performer, Params], Any]
 
 
 # ------------------------------------------------------------------------- manager and speaker
@@ -102,6 +105,8 @@ def key(performer: Performer, params: Params) -> Note:
 
 def panel(performer: Performer, params: Params) -> Any:
     """Open the panel."""
+    if not performer.shows_widgets:
+        raise MagicFailure(PANEL_IN_TERMINAL)
     try:
         # By name: widgets are an extra, heavy, and stand above this package.
         open_panel = import_module("qs_widgets.panel").open_panel
@@ -115,6 +120,7 @@ def panel(performer: Performer, params: Params) -> Any:
         session.hub,
         *gathered(params, "sections"),
         right=bool(params.get("right")),
+        read_only=bool(params.get("read_only")),
         user=session.user,
         user_group=session.user_group,
         keys=session.keys,
@@ -127,6 +133,7 @@ def follow_console(performer: Performer, params: Params) -> None:
     if "lines" in params:
         sys.stdout.write(latest_lines(performer.session.request, params["lines"]))
         return
+    performer.check_that_plans_can_run()
     performer.session.request("ping")
     follow(hub)
 
@@ -139,86 +146,12 @@ def monitor_status(performer: Performer, _params: Params) -> None:
 
 def wait_for(performer: Performer, params: Params) -> Any:
     """Wait until something is reached."""
+    performer.check_that_plans_can_run()
     session = performer.session
     session.request("ping")
     goal, method = goal_of(session, params)
     result = performer.wait(goal)
-    if params.get("target") == "task":
-        result = session.request("task_result", {"task_uid": result["task_uid"]})
-    return performer.reply(method, result)
-
-
-# --------------------------------------------------------------------------------------- queue
-
-
-def queue_duplicate(performer: Performer, params: Params) -> Any:
-    """Add a copy of a queued item."""
-    source = chosen(params.get("source", {}), queued_items(performer.session.request))
-    return _add_copy(performer, source, _place(params) or {"after_uid": source["item_uid"]})
-
-
-def history_rerun(performer: Performer, params: Params) -> Any:
-    """Add a copy of a finished item."""
-    past = past_items(performer.session.request)
-    source = chosen(params.get("past", {}), past, last=True)
-    return _add_copy(performer, source, _place(params))
-
-
-def _place(params: Params) -> dict[str, Any]:
-    return {name: params[name] for name in ("pos", "before_uid", "after_uid") if name in params}
-
-
-def _add_copy(performer: Performer, source: Params, place: Params) -> Any:
-    item = {name: value for name, value in source.items() if name not in _NOT_COPIED}
-    return performer.request("queue_item_add", {"item": item, **place})
-
-
-def queue_edit(performer: Performer, params: Params) -> Any:
-    """Change arguments of a queued plan."""
-    item = dict(chosen(params["source"], queued_items(performer.session.request)))
-    known = performer.session.known_names()
-    description = known.plans.get(str(item.get("name")), {})
-    args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
-    positions = _positions(description)
-    for name, text in params["changes"].items():
-        value = performer.value(text, known)
-        if positions.get(name, len(args)) < len(args):
-            args[positions[name]] = value
-        else:
-            _check_parameter(name, description, str(item.get("name")))
-            kwargs[name] = value
-    changed = {key: value for key, value in item.items() if key not in ("args", "kwargs")}
-    changed |= {name: value for name, value in (("args", args), ("kwargs", kwargs)) if value}
-    return performer.request("queue_item_update", {"item": changed})
-
-
-def _positions(description: Params) -> dict[str, int]:
-    kinds = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
-    named = [p for p in description.get("parameters") or [] if p["kind"]["name"] in kinds]
-    return {parameter["name"]: index for index, parameter in enumerate(named)}
-
-
-def _check_parameter(name: str, description: Params, plan: str) -> None:
-    parameters = description.get("parameters") or []
-    names = [parameter["name"] for parameter in parameters]
-    is_open = any(parameter["kind"]["name"] == "VAR_KEYWORD" for parameter in parameters)
-    if names and name not in names and not is_open:
-        raise MagicFailure(f"{plan} has no parameter {name!r}{did_you_mean(name, names)}")
-
-
-def queue_load(performer: Performer, params: Params) -> Any:
-    """Add the plans of a file."""
-    return performer.add_items(read_items(params["file"]), _place(params))
-
-
-def queue_save(performer: Performer, params: Params) -> Note:
-    """Write the queue to a file."""
-    items = [
-        {name: value for name, value in item.items() if name not in _NOT_COPIED}
-        for item in queued_items(performer.session.request)
-    ]
-    write_items(params["file"], items)
-    return Note(View(f"Wrote {len(items)} items to {params['file']}"), items=len(items))
+    return performer.reply(method, outcome(session, result))
 
 
 # ------------------------------------------------------------------------------- worker, rest
@@ -247,11 +180,16 @@ def launch_manager(performer: Performer, params: Params) -> Note:
         return Note(View(f"A manager runs already at {session.address}"), started=False)
     pid, address, log = launch(session.hub.connection, options)
     session.change(address=address)
+    session.hub.wait(_has_come_up, SETTLING_S)
     view = View(
         f"Started a manager, process {pid}, at {address}",
         texts=[f"It goes on when the notebook ends. Stop it: %qserver manager stop\nLog: {log}"],
     )
     return Note(view, started=True, pid=pid, address=address, log=str(log))
+
+
+def _has_come_up(mirror: Mirror) -> bool:
+    return bool(mirror.status.get("manager_state", "initializing") != "initializing")
 
 
 def explain(performer: Performer, params: Params) -> Note:
@@ -262,8 +200,8 @@ def explain(performer: Performer, params: Params) -> Note:
         # Without a manager there is still help about commands.
         with suppress(NoManager, NoAnswer):
             plans = performer.session.known_names().plans
-    text = help_texts.about(topic, plans)
-    return Note(View("", texts=[text]), text=text)
+    view = help_texts.about(topic, plans)
+    return Note(view, text=as_text(view))
 
 
 def call(performer: Performer, params: Params) -> Any:
@@ -283,7 +221,7 @@ def checked_method(method: str) -> str:
     MagicFailure
         There is no such method.
     """
-    known = table.load()
+    known = METHODS
     if method not in known:
         raise MagicFailure(f"there is no API method {method!r}{did_you_mean(method, known)}")
     return method
@@ -298,12 +236,9 @@ ACTS: dict[str, Act] = {
     "panel": panel,
     "follow": follow_console,
     "monitor": monitor_status,
+    "plot": plot,
     "wait": wait_for,
-    "queue_duplicate": queue_duplicate,
-    "queue_edit": queue_edit,
-    "queue_load": queue_load,
-    "queue_save": queue_save,
-    "history_rerun": history_rerun,
+    **QUEUE_ACTS,
     "attach": attach,
     "launch": launch_manager,
     "help": explain,

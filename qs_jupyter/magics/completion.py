@@ -10,24 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
+from qs_jupyter.api.options import is_option, names_of
 from qs_jupyter.api.phrase_slots import PhraseError
 from qs_jupyter.api.phrases import Grammar
 from qs_jupyter.magics import options as option_words
 from qs_jupyter.magics.grammar import cell_grammar, line_grammar
-from qs_jupyter.magics.python_completion import Candidate, python_candidates
+from qs_jupyter.magics.python_completion import Candidate, python_candidates, short_signature
 from qs_jupyter.magics.session import Session
-from qs_jupyter.magics.views import SHORT_UID
+from qs_jupyter.magics.wording import SHORT_UID
 from qs_jupyter.magics.words import TypedWord, split
 
 _LINE = re.compile(r"\s*(?:[\w.\[\]'\", ]+=\s*)?%(?:qserver|qs)\s(?P<rest>.*)", re.DOTALL)
 _BARE_LINE = re.compile(r"(?:qserver|qs)\s(?P<rest>(?!=).*)", re.DOTALL)
 _CELL = re.compile(r"\s*%%(?:qserver|qs)\s(?P<rest>.*)", re.DOTALL)
+# Nobody reads more of them; they get fewer with each letter that is typed.
+MOST_UIDS = 200
 _CELL_BODIES = ("queue add", "function execute")
 
 
@@ -86,8 +90,10 @@ class Completer:
         if begun is not None and begun.open and not begun.is_quoted:
             return self._python(begun.text)
         typed = begun.text if begun is not None else ""
-        if begun is not None and option_words.is_option(typed):
-            names = sorted({*option_words.VALUES, *option_words.FLAGS})
+        if words and words[0].text in option_words.RAW_COMMANDS:
+            return Found(typed, list(_manager_options(self._session, typed)))
+        if begun is not None and is_option(typed):
+            names = sorted(names_of(option_words.OPTIONS))
             found = [Candidate(name, "option") for name in names if name.startswith(typed)]
             return Found(typed, found)
         try:
@@ -98,11 +104,19 @@ class Completer:
         return Found(typed, self._next_words(complete, typed, grammar))
 
     def _next_words(self, words: list[str], typed: str, grammar: Grammar) -> list[Candidate]:
+        if words[:1] == ["help"]:
+            return self._topics(words[1:], typed, grammar)
         expected = grammar.expected(words)
         found = [Candidate(word, "command") for word in expected.words]
         for kind in expected.kinds:
             found += _KINDS.get(kind, _nothing)(self._session, typed)
         return [each for each in _once(found) if each.text.startswith(typed)]
+
+    def _topics(self, words: list[str], typed: str, grammar: Grammar) -> list[Candidate]:
+        """Return what there is help about: commands as far as they are said, and plans."""
+        found = [Candidate(word, "command") for word in grammar.expected(words).words]
+        found += _plans(self._session, typed) if not words else ()
+        return [each for each in found if each.text.startswith(typed)]
 
     # -------------------------------------------------------------------------------- Python
 
@@ -120,6 +134,10 @@ class Completer:
     # ------------------------------------------------------------------------- IPython's side
 
     def _make_matcher(self) -> Callable[[Any], dict[str, Any]]:
+        # In notebooks the type chooses a sign with its colour, and details stand in the help
+        # beside the list, which `qs_jupyter.magics.inspection` makes.
+        is_detailed = not hasattr(self._shell, "kernel")
+
         @context_matcher(priority=100, identifier="qserver_matcher")  # type: ignore[untyped-decorator]
         def qserver_matcher(context: Any) -> dict[str, Any]:
             cursor = _Cursor.of(context)
@@ -130,7 +148,7 @@ class Completer:
             nothing = [Candidate(found.begun, "")] if found.is_all else []
             return {
                 "completions": [
-                    SimpleCompletion(each.text, type=each.kind)
+                    SimpleCompletion(each.text, type=each.label if is_detailed else each.kind)
                     for each in found.candidates or nothing
                 ],
                 "matched_fragment": found.begun,
@@ -158,21 +176,21 @@ def _nothing(_session: Session, _typed: str) -> Iterator[Candidate]:
 
 
 def _plans(session: Session, _typed: str) -> Iterator[Candidate]:
-    for name in sorted(session.names.at_hand().plans):
-        yield Candidate(f"{name}(", "plan")
-
-
-def _topics(session: Session, typed: str) -> Iterator[Candidate]:
-    for phrase in line_grammar().phrases:
-        yield Candidate(phrase.usage.split()[0], "command")
-    for name in sorted(session.names.at_hand().plans):
-        yield Candidate(name, "plan")
+    for name, plan in sorted(session.names.at_hand().plans.items()):
+        yield Candidate(name, "plan", short_signature(plan))
 
 
 def _queue_uids(session: Session, typed: str) -> Iterator[Candidate]:
     hub = session.hub
     with hub.lock:
         items = [*hub.mirror.queue, hub.mirror.running_item]
+    yield from _uids(items, typed)
+
+
+def _runs(session: Session, typed: str) -> Iterator[Candidate]:
+    hub = session.hub
+    with hub.lock:
+        items = [hub.mirror.running_item, *hub.mirror.history[::-1]]
     yield from _uids(items, typed)
 
 
@@ -185,11 +203,11 @@ def _history_uids(session: Session, typed: str) -> Iterator[Candidate]:
 
 def _uids(items: Iterable[Any], typed: str) -> Iterator[Candidate]:
     """Yield the UIDs that begin as typed, short unless more is typed, labelled by their plans."""
-    for item in items:
-        uid = str(item.get("item_uid", ""))
-        if uid and uid.startswith(typed):
-            shown = uid if len(typed) >= SHORT_UID else uid[:SHORT_UID]
-            yield Candidate(shown, str(item.get("name", "item")))
+    uids = ((str(item.get("item_uid", "")), item) for item in items)
+    fitting = ((uid, item) for uid, item in uids if uid and uid.startswith(typed))
+    for uid, item in islice(fitting, MOST_UIDS):
+        shown = uid if len(typed) >= SHORT_UID else uid[:SHORT_UID]
+        yield Candidate(shown, str(item.get("name", "item")))
 
 
 def _task_uids(session: Session, _typed: str) -> Iterator[Candidate]:
@@ -212,6 +230,17 @@ def _files(_session: Session, typed: str) -> Iterator[Candidate]:
             yield Candidate(f"{head}{slash}{entry.name}{'/' if entry.is_dir() else ''}", "file")
 
 
+def _manager_options(session: Session, typed: str) -> Iterator[Candidate]:
+    """Yield what may follow ``launch``: options of a manager, and files for their values."""
+    from qs_jupyter.settings import options  # noqa: PLC0415 - seldom needed
+
+    if not typed.startswith("-"):
+        yield from _files(session, typed)
+        return
+    flags = sorted(flag for option in options().values() for flag in option.flags)
+    yield from (Candidate(flag, "option") for flag in flags if flag.startswith(typed))
+
+
 def _positions(_session: Session, _typed: str) -> Iterator[Candidate]:
     yield from (Candidate(word, "position") for word in ("front", "back"))
 
@@ -225,7 +254,7 @@ def _booleans(_session: Session, _typed: str) -> Iterator[Candidate]:
 
 
 def _methods(_session: Session, _typed: str) -> Iterator[Candidate]:
-    yield from (Candidate(name, "method") for name in sorted(table.load()))
+    yield from (Candidate(name, "method") for name in sorted(METHODS))
 
 
 def _notes(session: Session, _typed: str) -> Iterator[Candidate]:
@@ -242,6 +271,6 @@ _KINDS: dict[str, Callable[[Session, str], Iterator[Candidate]]] = {
     "NAME": _modes,
     "VALUE": _booleans,
     "METHOD": _methods,
-    "TOPIC": _topics,
+    "RUN": _runs,
     "NOTE": _notes,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +16,17 @@ LONGEST_LINE = 400
 def one_line(text: str) -> str:
     """Return a text of several lines as one, not too long."""
     # Refusals of plans end with the whole item, which is what was typed.
-    text = text.partition("\nPlan: {")[0]
+    text = _readable(text.partition("\nPlan: {")[0])
     line = "; ".join(" ".join(part.split()) for part in text.splitlines() if part.strip())
     line = line.replace(":; ", ": ")
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
+
+
+def _readable(text: str) -> str:
+    """Return what a check of arguments by pydantic found, in words for people."""
+    text = re.sub(r"\d+ validation errors? for Model\n", "", text)
+    text = re.sub(r"(\S+)\n  (?=\S)", r"\1: ", text)
+    return re.sub(r" \[type=\w+, input_value=(.*), input_type=\w+\]", r" (not \1)", text)
 
 
 class MagicFailure(QueueServerError):  # noqa: N818 - the root of what people did, not of errors
@@ -70,6 +78,21 @@ class PlanEndedBadly(MagicFailure):
     def __init__(self, text: str, item: Mapping[str, Any]) -> None:
         super().__init__(text)
         self.item = dict(item)
+
+
+class TaskEndedBadly(MagicFailure):
+    """The task that was waited for failed; ``reply`` is its result."""
+
+    def __init__(self, reply: Mapping[str, Any]) -> None:
+        self.reply = dict(reply)
+        result = reply.get("result") or {}
+        reason = result.get("msg") or "no reason is known"
+        super().__init__(f"the task failed: {reason}")
+        self._traceback = str(result.get("traceback") or "")
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the traceback of the worker before the line that sums it up."""
+        return [*self._traceback.splitlines(), *super()._render_traceback_()]
 
 
 class WaitEnded(MagicFailure):

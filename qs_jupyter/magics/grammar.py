@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.api.phrase_slots import SLOTS, Free, Params, Slot, Speaker, Token, Way, Word
 from qs_jupyter.api.phrases import Grammar, Phrase
 
@@ -123,13 +123,15 @@ OWN_SLOTS: dict[str, Slot] = {
         (Way((Free("N", r"\d+"), Word("lines")), lambda words, _: {"lines": int(words[0])}),),
     ),
     "wait_target": Slot(
-        "idle | queue | env | paused | item UID | task UID",
+        "idle | queue | env | running | paused | item UID | task [UID]",
         (
             _said("idle", target="idle"),
             _said("queue", target="queue"),
             _said("env", target="env"),
+            _said("running", target="running"),
             _said("paused", target="paused"),
             _then("item", "UID", lambda uid: {"target": "item", "uid": uid}),
+            _said("task", target="task"),
             _then("task", "TASK_UID", lambda uid: {"target": "task", "task_uid": uid}),
         ),
     ),
@@ -140,21 +142,22 @@ OWN_SLOTS: dict[str, Slot] = {
     ),
     "file": Slot("FILE", (_one("FILE", "file"),)),
     "item": Slot(
-        "POS | UID | PLAN_NAME",
+        "POS | UID | PLAN_NAME | FIRST:END",
         (
             _within("source", _POS_OR_UID[0]),
             _within("source", _POS_OR_UID[1]),
         ),
     ),
     "past": Slot(
-        "N | UID | PLAN_NAME",
+        "N | UID | PLAN_NAME | FIRST:END",
         (
             _within("past", _way_to("N", _INDEX, "pos")),
             _within("past", _one("HISTORY_UID", "uid", unless=_INDEX)),
         ),
     ),
+    "drawn": Slot("UID | PLAN_NAME", (_one("RUN", "uid"),)),
     "options": Slot("[OPTION …]", (_listed("OPTION", "options"),), repeated=True),
-    "topic": Slot("[COMMAND | PLAN]", (_listed("TOPIC", "topic"),), repeated=True),
+    "topic": Slot("COMMAND | PLAN", (_listed("TOPIC", "topic"),), repeated=True),
     "method": Slot("METHOD", (_one("METHOD", "method"),)),
     "map": Slot("MAP", (_one("MAP", "map"),)),
 }
@@ -172,14 +175,18 @@ OWN: dict[str, OwnCommand] = {
         ("follow {lines?}",),
         "Show console output as it comes, until Ctrl-C; with a number the latest lines only.",
     ),
+    "plot": OwnCommand(
+        ("plot {drawn?}",),
+        "Draw what a plan measures, live while it runs; of the running or last plan by default.",
+    ),
     "monitor": OwnCommand(("monitor",), "Show each change of the status, until Ctrl-C."),
     "wait": OwnCommand(
         ("wait {wait_target?}",),
-        "Wait until the manager is idle, the queue is done, the environment is open, or an item "
-        "or task has ended. Ctrl-C ends the wait, not the experiment.",
+        "Wait until the queue is done, the manager is idle, the environment is open, a plan runs "
+        "or is paused, or an item or task has ended. Ctrl-C ends the wait, not the experiment.",
     ),
     "queue_duplicate": OwnCommand(
-        ("queue duplicate {item} {place?}",), "Add a copy of an item, by default behind it."
+        ("queue duplicate {item} {place?}",), "Add copies of items, by default behind them."
     ),
     "queue_edit": OwnCommand(
         ("queue edit {item} {changes}",), "Change arguments of a queued plan by their names."
@@ -190,7 +197,7 @@ OWN: dict[str, OwnCommand] = {
     ),
     "queue_save": OwnCommand(("queue save {file}",), "Write the queue to a JSON or YAML file."),
     "history_rerun": OwnCommand(
-        ("history rerun {past} {place?}",), "Add a copy of a finished item to the queue."
+        ("history rerun {past} {place?}",), "Add copies of finished items to the queue."
     ),
     "attach": OwnCommand(("attach",), "Tell how to attach a console to the worker kernel."),
     "launch": OwnCommand(
@@ -221,7 +228,7 @@ CELLS: dict[str, OwnCommand] = {
 @cache
 def line_grammar() -> Grammar:
     """Return the grammar of ``%qserver``."""
-    return Grammar({**OWN, **table.load()}, OWN_SLOTS)
+    return Grammar({**OWN, **METHODS}, OWN_SLOTS)
 
 
 @cache
@@ -234,7 +241,7 @@ def documented() -> Iterator[tuple[Phrase, str]]:
     """Yield the phrases of lines, each with the sentence that explains it."""
     docs: Mapping[str, str] = {
         **{name: own.doc for name, own in OWN.items()},
-        **{name: method.doc.partition("\n")[0] for name, method in table.load().items()},
+        **{name: method.doc.partition("\n")[0] for name, method in METHODS.items()},
     }
     for phrase in line_grammar().phrases:
         yield phrase, docs[phrase.method]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qs_jupyter.client.plan_tools import format_text_descriptions
+from qs_jupyter.magics.described import parameter_table, signature
+from qs_jupyter.magics.display import View
 from qs_jupyter.magics.failures import MagicFailure
 from qs_jupyter.magics.grammar import cell_grammar, documented
 from qs_jupyter.magics.python_items import suggestion
-from qs_jupyter.magics.views import signature
 
 _INTRODUCTION = """\
 Talk to the queue server: look, add plans, run them.
@@ -26,6 +26,7 @@ Examples
     %qserver queue item move -1 front
     %qserver queue start
     %qserver wait queue
+    %qserver plot
     reply = %qserver history get
 
     %%qserver queue add
@@ -34,7 +35,7 @@ Examples
         count([det1, det2], num=3)
 """
 
-_OPTIONS = """\
+OPTIONS = """\
 Options, anywhere in the line
 
     -a ADDR  --zmq-encoding json|msgpack  -t SECONDS      which manager, and how long to wait
@@ -43,10 +44,12 @@ Options, anywhere in the line
     -n       validate and show, change nothing            -y  do not ask
     -q       show nothing                                 --raw  print as the command line does
     -o NAME  keep the reply in a variable (for cells)
+    --right, --read-only      a panel beside the notebook; one that only shows
 
 ITEM is a Python call or JSON. UID may be the beginning of one (4 characters or more) or the name
-of a plan; POS is a number, front or back; FIRST:END is a range. $name and {name} stand for
-variables in single words. A semicolon at the end silences the output.
+of a plan; POS is a number, front or back; FIRST:END is a range. $name and {expression} stand for
+values of the notebook in single words; a reply stands for the UID of its item or task. A semicolon
+at the end silences the output.
 """
 
 
@@ -56,12 +59,12 @@ def whole_grammar() -> str:
     commands = "\n".join(_row(*line) for line in lines)
     cells = "\n".join(f"    {phrase.usage}" for phrase in cell_grammar().phrases)
     return (
-        f"{_INTRODUCTION}\n{_OPTIONS}\nCommands\n\n{commands}\n\nCell commands\n\n{cells}\n\n"
+        f"{_INTRODUCTION}\n{OPTIONS}\nCommands\n\n{commands}\n\nCell commands\n\n{cells}\n\n"
         "Help about one command or plan: %qserver help queue add, %qserver help count"
     )
 
 
-def about(topic: Sequence[str], plans: Mapping[str, Any]) -> str:
+def about(topic: Sequence[str], plans: Mapping[str, Any]) -> View:
     """Return the help about a command or a plan.
 
     Raises
@@ -70,7 +73,7 @@ def about(topic: Sequence[str], plans: Mapping[str, Any]) -> str:
         Nothing is known of that topic.
     """
     if not topic:
-        return whole_grammar()
+        return View(texts=[whole_grammar()])
     words = " ".join(topic)
     if words in plans:
         return about_plan(words, plans[words])
@@ -79,7 +82,7 @@ def about(topic: Sequence[str], plans: Mapping[str, Any]) -> str:
         known = {phrase.usage.split()[0] for phrase, _ in documented()}
         hint = suggestion(words, [*known, *plans])
         raise MagicFailure(f"there is no command or plan {words!r}{hint}")
-    return "\n".join(found)
+    return View(texts=["\n".join(found)])
 
 
 def is_command(topic: Sequence[str]) -> bool:
@@ -100,14 +103,15 @@ def _about_command(words: str) -> list[str]:
     ]
 
 
-def about_plan(name: str, plan: Mapping[str, Any]) -> str:
+def about_plan(name: str, plan: Mapping[str, Any]) -> View:
     """Return the signature of a plan and what is known of its parameters."""
-    texts = format_text_descriptions(plan)
-    parameters = "\n\n".join(
-        "\n".join(f"    {line}" for line in text.splitlines())
-        for text in texts["parameters"].values()
+    table = parameter_table(plan)
+    return View(
+        f"{name}{signature(plan)}",
+        tables=[table] if table.rows else [],
+        lead=str(plan.get("description") or "").strip(),
+        hints=[f"Add it: %qserver queue add plan {name}(…)"],
     )
-    return f"{name}{signature(plan)}\n\n{texts['description']}\n\n{parameters}".rstrip()
 
 
 def _row(usage: str, sentence: str) -> str:

@@ -7,14 +7,10 @@ of a log line, of a widget or of the text of an error, and nobody's ``repr`` sho
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
+from qs_jupyter.client.lock_key import KEY_FILE, KEY_VARIABLE, kept_key
 from qs_jupyter.magics.failures import MagicFailure
-
-KEY_VARIABLE = "QSERVER_LOCK_KEY"
-KEY_FILE = Path("~/.config/qserver/default_lock_key.txt")
 
 Ask = Callable[[str], str]
 
@@ -51,7 +47,10 @@ class KeyRing:
 
     def find(self, address: str) -> LockKey | None:
         """Return the key to use: the one that was typed, else of the variable or the file."""
-        return self._keys.get(address) or self._from_variable() or _from_file()
+        if address in self._keys:
+            return self._keys[address]
+        key = kept_key(self._environment, private=True)
+        return LockKey(key) if key else None
 
     def holds(self, address: str) -> bool:
         """Tell whether a typed key is kept for the manager."""
@@ -83,20 +82,3 @@ class KeyRing:
         if not typed:
             raise MagicFailure("the lock key is empty")
         return LockKey(typed)
-
-    def _from_variable(self) -> LockKey | None:
-        key = self._environment.get(KEY_VARIABLE)
-        return LockKey(key) if key else None
-
-
-def _from_file() -> LockKey | None:
-    """Return the key of the user's file; a file that others can read is not trusted."""
-    try:
-        path = KEY_FILE.expanduser()
-        if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
-            return None
-        lines = path.read_text().splitlines()
-    except (OSError, RuntimeError, UnicodeError):
-        return None
-    key = lines[0].strip() if lines else ""
-    return LockKey(key) if key else None

@@ -6,35 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from qs_jupyter.api.options import COMMON, Option, split_options
 from qs_jupyter.api.phrase_slots import PhraseError
-from qs_jupyter.errors import did_you_mean
 from qs_jupyter.magics.words import TypedWord
 
-VALUES = {
-    "-a": "address",
-    "--zmq-control-addr": "address",
-    "--zmq-encoding": "encoding",
-    "-t": "timeout",
-    "--timeout": "timeout",
-    "-k": "lock_key",
-    "--lock-key": "lock_key",
-    "-u": "user",
-    "--user": "user",
-    "-g": "user_group",
-    "--user-group": "user_group",
-    "-o": "out",
-    "--out": "out",
-}
-FLAGS = {
-    "-n": "dry_run",
-    "--dry-run": "dry_run",
-    "-y": "yes",
-    "--yes": "yes",
-    "-q": "quiet",
-    "--quiet": "quiet",
-    "--raw": "raw",
-    "--right": "right",
-}
+OPTIONS = (
+    *COMMON,
+    Option("timeout", ("-t", "--timeout")),
+    Option("user", ("-u", "--user")),
+    Option("user_group", ("-g", "--user-group")),
+    Option("out", ("-o", "--out")),
+    Option("dry_run", ("-n", "--dry-run"), has_value=False),
+    Option("yes", ("-y", "--yes"), has_value=False),
+    Option("quiet", ("-q", "--quiet"), has_value=False),
+    Option("raw", ("--raw",), has_value=False),
+    Option("right", ("--right",), has_value=False),
+    Option("read_only", ("--read-only",), has_value=False),
+)
 # The words behind these are for another program.
 RAW_COMMANDS = ("launch",)
 
@@ -57,6 +45,7 @@ class Options:
     quiet: bool = False
     raw: bool = False
     right: bool = False
+    read_only: bool = False
 
     def overrides(self) -> dict[str, Any]:
         """Return what the options change about the session.
@@ -84,35 +73,13 @@ def parse(words: Sequence[TypedWord]) -> Options:
     PhraseError
         An option is unknown or lacks its value.
     """
-    options = Options()
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        name, has_value, value = word.text.partition("=")
-        if word.is_quoted or not is_option(word.text):
-            options.words.append(word)
-            if word.text in RAW_COMMANDS and len(options.words) == 1:
-                options.words += rest
-                break
-        elif word.text == "--":
-            options.words += rest
-            break
-        elif word.text in FLAGS:
-            setattr(options, FLAGS[word.text], True)
-        elif name in VALUES:
-            if not has_value:
-                if not rest:
-                    raise PhraseError(f"option {name} needs a value")
-                value = rest.pop(0).text
-            setattr(options, VALUES[name], value)
-        else:
-            raise PhraseError(f"unknown option {name!r}{did_you_mean(name, [*VALUES, *FLAGS])}")
-    return options
-
-
-def is_option(word: str) -> bool:
-    """Tell whether a word is an option and not a number or a range."""
-    return word.startswith("-") and len(word) > 1 and not (word[1].isdigit() or word[1] == ":")
+    found, given = split_options(
+        words,
+        OPTIONS,
+        lambda word: (word.text, not word.is_quoted),
+        lambda found: len(found) == 1 and found[0].text in RAW_COMMANDS,
+    )
+    return Options(found, **given)
 
 
 def _seconds(text: str) -> float:

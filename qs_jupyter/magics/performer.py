@@ -1,23 +1,24 @@
-"""Carries out one typed line: from words to requests, and from replies to what is shown."""
+"""Sends the requests of one typed line, and turns the replies into what is shown."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from qs_jupyter.api import table
-from qs_jupyter.api.phrase_slots import PhraseError, Speaker, parse_map
+from qs_jupyter.api.methods import METHODS
+from qs_jupyter.api.phrase_slots import PhraseError, parse_map
 from qs_jupyter.client import replies
-from qs_jupyter.client.item_files import read_items
+from qs_jupyter.client.estimates import total_in_words
 from qs_jupyter.magics import asking, waiting
 from qs_jupyter.magics.bars import Bar
-from qs_jupyter.magics.commands import ACTS
 from qs_jupyter.magics.display import SHOWN_ROWS, Badge, Look, Note, Reply, View
+from qs_jupyter.magics.document_watch import watch_documents
 from qs_jupyter.magics.failures import MagicFailure, RequestRejected, WaitEnded
-from qs_jupyter.magics.grammar import TEXT, line_grammar
+from qs_jupyter.magics.grammar import TEXT
 from qs_jupyter.magics.keys import LockKey
 from qs_jupyter.magics.options import Options
 from qs_jupyter.magics.plain import call_text
@@ -30,6 +31,7 @@ from qs_jupyter.magics.python_items import (
 from qs_jupyter.magics.selection import resolved
 from qs_jupyter.magics.session import Session
 from qs_jupyter.magics.views import reply_of
+from qs_jupyter.magics.wording import count
 
 Params = Mapping[str, Any]
 
@@ -41,12 +43,14 @@ class Surroundings:
     ask: Callable[[str], str]
     make_bar: Callable[[], Bar]
     is_terminal: bool = True
+    shows_widgets: bool = True
+    is_worker: bool = False
     confirms: bool = True
     shown_rows: int = SHOWN_ROWS
 
 
 class Performer:
-    """Carries out one line in a session."""
+    """What the commands of one line work with: the session, the options, the place it is typed."""
 
     def __init__(self, session: Session, options: Options, surroundings: Surroundings) -> None:
         self.session = session
@@ -58,21 +62,22 @@ class Performer:
         """Whether output goes to a terminal and not to a notebook."""
         return self._surroundings.is_terminal
 
-    def line(self, words: Sequence[str]) -> Any:
-        """Carry out the words of a line and return what it shows."""
-        if not words:
-            raise PhraseError("a command is missing; %qserver help lists all")
-        if words[0] == "launch":
-            return ACTS["launch"](self, {"options": words[1:]})
-        session = self.session
-        speaker = Speaker(
-            session.user, session.user_group, read_file=_read_file, read_items=read_items
-        )
-        command = line_grammar().read(words, speaker)
-        act = ACTS.get(command.method)
-        if act is not None:
-            return act(self, {**command.params, "right": self.options.right})
-        return self.request(command.method, self._with_item(command.params))
+    @property
+    def shows_widgets(self) -> bool:
+        """Whether a panel could be shown."""
+        return self._surroundings.shows_widgets
+
+    def check_that_plans_can_run(self) -> None:
+        """Refuse to keep the cell busy where plans need the very thread that it runs in."""
+        if self._surroundings.is_worker:
+            raise MagicFailure(
+                "this console belongs to the worker, and no plan can run while a cell waits for it "
+                "(wait in another notebook, or in a terminal: qserver monitor)"
+            )
+
+    def new_bar(self) -> Bar:
+        """Return a progress bar as fits the place."""
+        return self._surroundings.make_bar()
 
     # ------------------------------------------------------------------------------ requests
 
@@ -86,7 +91,8 @@ class Performer:
             if asked is not None:
                 asking.confirm(asked, self._surroundings.ask)
         reply = self._send(method, ready)
-        return self.reply(method, reply, place=_place(ready), hint=asking.way_back(method))
+        facts = {"place": _place(ready), "hint": asking.way_back(method), "params": ready}
+        return self.reply(method, reply, **facts)
 
     def add_items(self, items: Sequence[Params], place: Params) -> Reply:
         """Add several items as one batch: all of them or none."""
@@ -101,11 +107,12 @@ class Performer:
         """Return a reply in the form in which it is shown."""
         if method == "queue_item_get" and "item" not in reply:
             reply = {"success": True, "msg": "", "item": dict(reply)}
-        names = self.session.names.peek().all_names
-        look = Look(self._surroundings.shown_rows, names)
-        declared = table.load().get(method)
-        starts = declared is not None and declared.starts
-        return reply_of(method, reply, look, starts=starts, **facts)
+        declared = METHODS.get(method)
+        facts["starts"] = declared is not None and declared.starts
+        with self.session.mirror_at_hand() as mirror:
+            names = self.session.names.peek().all_names
+            look = Look(self._surroundings.shown_rows, names, mirror, time.time())
+            return reply_of(method, reply, look, **facts)
 
     def wait(self, goal: waiting.Goal) -> Params:
         """Wait for a goal; Ctrl-C ends only the wait."""
@@ -120,9 +127,14 @@ class Performer:
         key = LockKey(self.options.lock_key) if self.options.lock_key else None
         if method not in ("lock", "unlock"):
             expected = {} if self.options.yes else session.edits.expected(method)
+            if method in _BEGIN_PLANS:
+                session.mark_history()
+                watch_documents(session)
             reply = session.request(method, {**expected, **params}, key=key)
             if method not in _READINGS:
                 session.edits.note(method, reply)
+            if method in _BEGIN_TASKS:
+                session.last_task = str(reply["task_uid"])
             return reply
         key = key or session.keys.find(address) or session.keys.prompt()
         reply = session.request(method, params, key=key)
@@ -136,15 +148,35 @@ class Performer:
 
     def _shown_only(self, method: str, params: Params) -> Note:
         items = params.get("items") or ([params["item"]] if "item" in params else [])
-        if items and method in _TAKES_PLANS:
+        takes_plans = bool(items) and method in _TAKES_PLANS
+        if takes_plans:
             self._validate(items)
-        texts = [call_text(item, self.session.names.peek().all_names) for item in items]
         shown = {name: value for name, value in params.items() if name not in ("item", "items")}
         badges = [Badge(name, str(value)) for name, value in shown.items()]
-        view = View(f"Would call {method}; nothing was sent", badges, texts=["\n".join(texts)])
+        with self.session.mirror_at_hand() as mirror:
+            if takes_plans:
+                time_words = total_in_words(*mirror.estimates.queue_seconds(items))
+                badges.append(Badge("would take", time_words))
+        names = self.session.names.peek().all_names
+        texts = ["\n".join(call_text(item, names) for item in items)] if items else []
+        view = View(f"Would call {method}; nothing was sent", badges, texts=texts)
         return Note(view, method=method, params=dict(params))
 
     def _validate(self, items: Sequence[Params]) -> None:
+        try:
+            results = self.session.request("queue_item_check", {"items": list(items)})["results"]
+        except RequestRejected:
+            # A manager of another make, which checks only what is added.
+            self._validate_here(items)
+            return
+        failed = [at for at, result in enumerate(results) if not result.get("success")]
+        if failed:
+            first = failed[0]
+            number = f"{len(failed)} of {count(len(items), 'item')} cannot be added; "
+            place = f"{number}item {first + 1}: " if len(items) > 1 else ""
+            raise MagicFailure(f"{place}{results[first].get('msg')}")
+
+    def _validate_here(self, items: Sequence[Params]) -> None:
         from qs_jupyter.client.plan_tools import validate_plan  # noqa: PLC0415 - brings pydantic
 
         known = self.session.known_names()
@@ -163,7 +195,7 @@ class Performer:
         """Return the value of an argument."""
         return value_of_text(text, known)
 
-    def _with_item(self, params: Params) -> Params:
+    def with_item(self, params: Params) -> Params:
         """Return the parameters with the item that a text in them stands for."""
         item = params.get("item")
         if not isinstance(item, Mapping) or TEXT not in item:
@@ -192,18 +224,14 @@ class Performer:
 
 
 _READINGS = ("queue_get", "status", "ping")
+_BEGIN_PLANS = ("queue_start", "queue_item_execute", "queue_autostart")
+_BEGIN_TASKS = ("function_execute", "script_upload", "environment_update")
 _TAKES_PLANS = (
     "queue_item_add",
     "queue_item_add_batch",
     "queue_item_update",
     "queue_item_execute",
 )
-
-
-def _read_file(name: str) -> str:
-    from pathlib import Path  # noqa: PLC0415 - few commands read files
-
-    return Path(name).expanduser().read_text()
 
 
 def _place(params: Params) -> str:

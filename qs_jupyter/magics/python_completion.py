@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from qs_jupyter.magics.described import signature, type_text
 from qs_jupyter.magics.known_names import NameTables
 from qs_jupyter.magics.python_context import Place, place_in
 from qs_jupyter.magics.python_items import QUEUE_STOP
@@ -20,15 +21,22 @@ _MARKERS = {
     "__MOVABLE__": "is_movable",
     "__FLYABLE__": "is_flyable",
 }
+WIDEST = 60
 _WORDS = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text that may be inserted, and what it is."""
+    """A text that may be inserted, what it is, and more about it."""
 
     text: str
     kind: str
+    detail: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a terminal shows beside the text; IPython has no other place for a signature."""
+        return f"{self.kind} {self.detail}".rstrip()
 
 
 def python_candidates(
@@ -56,9 +64,16 @@ def python_candidates(
 
 def _outside(tables: NameTables) -> Iterator[Candidate]:
     for name in sorted(tables.plans):
-        yield Candidate(name, "plan")
+        yield Candidate(name, "plan", short_signature(tables.plans[name]))
     yield Candidate(QUEUE_STOP, "instruction")
-    yield from (Candidate(name, "device") for name in sorted(tables.devices))
+    for name in sorted(tables.devices):
+        yield Candidate(name, "device", str(tables.devices[name].get("classname", "")))
+
+
+def short_signature(plan: Mapping[str, Any]) -> str:
+    """Return the parameters of a plan, no longer than a popup is wide."""
+    text = signature(plan)
+    return text if len(text) <= WIDEST else f"{text[:WIDEST]}…"
 
 
 def _in_call(place: Place, tables: NameTables) -> Iterator[Candidate]:
@@ -81,7 +96,13 @@ def _parameter_names(place: Place, parameters: list[Parameter]) -> Iterator[Cand
             and is_free
             and (parameter["name"] not in place.used)
         ):
-            yield Candidate(f"{parameter['name']}=", "parameter")
+            yield Candidate(f"{parameter['name']}=", "parameter", _about(parameter))
+
+
+def _about(parameter: Parameter) -> str:
+    """Return type and default of a parameter."""
+    default = parameter.get("default")
+    return f"{type_text(parameter)}{f' = {default}' if default is not None else ''}".strip()
 
 
 def _parameter_at(place: Place, parameters: list[Parameter]) -> Parameter | None:
@@ -106,7 +127,7 @@ def _devices(parameter: Parameter | None, tables: NameTables, begun: str) -> Ite
         fits = not device.get("excluded") and _fits(path, device, accepted)
         # A device that does not fit may have parts that do.
         if fits or (accepted is not None and _has_fitting_part(path, device, accepted)):
-            yield Candidate(path, "device")
+            yield Candidate(path, "device", str(device.get("classname", "")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from qs_jupyter.magics.grammar import line_grammar
 from qs_jupyter.magics.options import Options
 from qs_jupyter.magics.performer import Performer
 from qs_jupyter.magics.qserver import QServerMagics, load, loaded
-from qs_jupyter.magics.targets import goal_of
+from qs_jupyter.magics.targets import goal_of, outcome
 from qs_jupyter.magics.words import finished, split
 
 
@@ -29,7 +29,7 @@ class QueueServer:
         return self._magics.run(line, body)
 
     async def wait(self, target: str = "queue") -> Any:
-        """Wait for ``idle``, ``queue``, ``env``, ``item UID`` or ``task UID``.
+        """Wait for what may stand behind ``%qserver wait``, like ``queue`` or ``item UID``.
 
         Raises
         ------
@@ -43,9 +43,8 @@ class QueueServer:
         session.request("ping")
         goal, method = goal_of(session, params)
         result = await waiting.wait_async(session.hub, goal, magics.surroundings().make_bar)
-        if params.get("target") == "task":
-            result = session.request("task_result", {"task_uid": result["task_uid"]})
-        return Performer(session, Options(), magics.surroundings()).reply(method, result)
+        performer = Performer(session, Options(), magics.surroundings())
+        return performer.reply(method, outcome(session, result))
 
     @property
     def _magics(self) -> QServerMagics:

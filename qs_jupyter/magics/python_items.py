@@ -114,6 +114,8 @@ def item_of_text(text: str, known: KnownNames) -> dict[str, Any]:
         except BadRequest:
             # Perhaps names stand in the map, as in ``{"name": "count", "args": [[det1]]}``.
             pass
+    if text.replace("-", "_") == QUEUE_STOP:
+        return {"item_type": "instruction", "name": QUEUE_STOP}
     value = _value(text, Namespace(known))
     if isinstance(value, PlannedItem):
         return value.item

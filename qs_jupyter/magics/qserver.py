@@ -27,6 +27,8 @@ from qs_jupyter.magics.cells import run_cell
 from qs_jupyter.magics.completion import Completer
 from qs_jupyter.magics.display import SHOWN_ROWS
 from qs_jupyter.magics.failures import MagicFailure, red_line
+from qs_jupyter.magics.inspection import Inspection
+from qs_jupyter.magics.lines import run_line
 from qs_jupyter.magics.performer import Performer, Surroundings
 from qs_jupyter.magics.session import Session, Wishes
 from qs_jupyter.magics.words import expanded, finished, split, without_semicolon
@@ -66,6 +68,7 @@ class QServerMagics(Magics):  # type: ignore[misc]
             variables=shell.user_ns,
         )
         self.completer = Completer(self.session, shell)
+        self.inspection = Inspection(shell, self.session)
         self._has_warned = False
 
     @no_var_expand  # type: ignore[untyped-decorator]
@@ -102,7 +105,9 @@ class QServerMagics(Magics):  # type: ignore[misc]
         self._warn_of_key(chosen)
         with self.session.for_this_line(**chosen.overrides()):
             performer = Performer(self.session, chosen, self.surroundings())
-            result = performer.line(words) if cell is None else run_cell(performer, words, cell)
+            result = (
+                run_line(performer, words) if cell is None else run_cell(performer, words, cell)
+            )
             if chosen.out:
                 variables[chosen.out] = result
             return performer.shown(result)
@@ -114,6 +119,8 @@ class QServerMagics(Magics):  # type: ignore[misc]
             ask=input,
             make_bar=TerminalBar if is_terminal else NotebookBar,
             is_terminal=is_terminal,
+            shows_widgets=not _is_terminal_shell(self.shell),
+            is_worker=_is_worker(self.shell),
             confirms=self.confirm,
             shown_rows=self.show_rows,
         )
@@ -149,6 +156,17 @@ class QServerMagics(Magics):  # type: ignore[misc]
         )
 
 
+def _is_terminal_shell(shell: Any) -> bool:
+    # Whoever has such a shell has the module; importing it would cost a notebook for nothing.
+    terminal = sys.modules.get("IPython.terminal.interactiveshell")
+    return terminal is not None and isinstance(shell, terminal.TerminalInteractiveShell)
+
+
+def _is_worker(shell: Any) -> bool:
+    kernel = getattr(shell, "kernel", None)
+    return type(kernel).__module__.partition(".")[0] == "qs_kernel_worker"
+
+
 def load(shell: Any) -> None:
     """Register magics and completion in a shell; a second call does nothing."""
     if loaded(shell) is not None:
@@ -158,6 +176,7 @@ def load(shell: Any) -> None:
         getattr(QServerMagics, name).__doc__ = text
     magics = QServerMagics(shell)
     shell.register_magics(magics)
+    magics.inspection.install()
     completer = getattr(shell, "Completer", None)
     if completer is not None:
         completer.custom_matchers.append(magics.completer.matcher)
@@ -169,6 +188,7 @@ def unload(shell: Any) -> None:
     if magics is None:
         return
     magics.session.close()
+    magics.inspection.remove()
     manager = shell.magics_manager
     for kind in ("line", "cell"):
         for name in NAMES:

@@ -13,10 +13,12 @@ from typing import Any
 from qs_jupyter.magics.failures import MagicFailure
 from qs_jupyter.magics.plain import call_text
 from qs_jupyter.magics.python_items import suggestion
-from qs_jupyter.magics.views import short_uid
+from qs_jupyter.magics.wording import short_uid
 
 WHOLE_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 RANGE = re.compile(r"(-?\d*):(-?\d*)")
+# Eight digits are the beginning of a UID as it is shown, and no position.
+POSITION = re.compile(r"[+-]?\d{1,7}|front|back")
 SHORTEST = 4
 
 # Parameters that name an item of the queue, by method; others are left alone.
@@ -43,8 +45,11 @@ def resolved(method: str, params: Mapping[str, Any], request: Request) -> Called
             params[name] = find(params[name], _queue_items(request))["item_uid"]
     item = params.get("item")
     if isinstance(item, Mapping) and _is_short(item.get("item_uid")):
-        found = find(item["item_uid"], _queue_items(request))
+        found = chosen(_place(item["item_uid"]), _queue_items(request))
         params["item"] = {**item, "item_uid": found["item_uid"]}
+    if method == "queue_item_status" and _is_short(params.get("item_uid")):
+        everything = [*past_items(request), *_queue_items(request)]
+        params["item_uid"] = find(params["item_uid"], everything, last=True)["item_uid"]
     if method == "history_clear" and _is_short(params.get("item_uid")):
         params["item_uid"] = find(params["item_uid"], past_items(request), last=True)["item_uid"]
     return method, params
@@ -58,6 +63,8 @@ def chosen(params: Mapping[str, Any], items: Sequence[Item], *, last: bool = Fal
     MagicFailure
         There is no such item, or more than one.
     """
+    if RANGE.fullmatch(str(params.get("uid", ""))):
+        raise MagicFailure(f"{params['uid']!r} are several items; one is expected here")
     if "pos" not in params:
         return find(params["uid"], items, last=last)
     pos = {"front": 0, "back": -1}.get(params["pos"], params["pos"])
@@ -65,6 +72,31 @@ def chosen(params: Mapping[str, Any], items: Sequence[Item], *, last: bool = Fal
         return items[int(pos)]
     except IndexError:
         raise MagicFailure(f"there is no item {pos} among {len(items)}") from None
+
+
+def several(params: Mapping[str, Any], items: Sequence[Item], *, last: bool = False) -> list[Item]:
+    """Return the items of a range, or the one item that ``pos`` or ``uid`` name.
+
+    Raises
+    ------
+    MagicFailure
+        There is no such item.
+    """
+    found = RANGE.fullmatch(str(params.get("uid", "")))
+    return _in_range(found[0], items) if found else [chosen(params, items, last=last)]
+
+
+def _in_range(word: str, items: Sequence[Item]) -> list[Item]:
+    begin, end = (int(bound) if bound else None for bound in word.split(":"))
+    found = list(items[begin:end])
+    if not found:
+        raise MagicFailure(f"there is no item in the range {word} of {len(items)}")
+    return found
+
+
+def _place(word: str) -> dict[str, Any]:
+    """Return what a word names an item by: its position or its UID."""
+    return {"pos": word} if POSITION.fullmatch(word) else {"uid": word}
 
 
 def find(word: str, items: Sequence[Item], *, last: bool = False) -> Item:
@@ -95,6 +127,28 @@ def find(word: str, items: Sequence[Item], *, last: bool = False) -> Item:
     raise MagicFailure(f"no item has the UID or the name {word!r}{hint}")
 
 
+def task_uid(word: str, known: Sequence[str]) -> str:
+    """Return the UID of a task: the one that begins like that, without a word the latest.
+
+    Raises
+    ------
+    MagicFailure
+        There is no such task, or more than one.
+    """
+    if not word:
+        if not known:
+            raise MagicFailure("no task was begun from here")
+        return known[-1]
+    found = [uid for uid in known if uid.startswith(word)]
+    if len(found) == 1 and len(word) >= SHORTEST:
+        return found[0]
+    # Tasks of before this notebook are known to the manager only.
+    if WHOLE_UID.fullmatch(word):
+        return word
+    reason = f"may be any of {len(found)} tasks" if found else "is the UID of no task known here"
+    raise MagicFailure(f"{word!r} {reason}")
+
+
 def queued_items(request: Request) -> list[Item]:
     """Return the items of the queue."""
     return list(request("queue_get")["items"])
@@ -122,8 +176,5 @@ def _batch(method: str, params: dict[str, Any], request: Request) -> Called:
     }
     if method not in batches:
         raise MagicFailure(f"{params['uid']!r} are several items; one is expected here")
-    begin, end = (int(bound) if bound else None for bound in params.pop("uid").split(":"))
-    items = queued_items(request)[begin:end]
-    if not items:
-        raise MagicFailure("there is no item in that range")
+    items = _in_range(params.pop("uid"), queued_items(request))
     return batches[method], {**params, "uids": [item["item_uid"] for item in items]}

@@ -6,14 +6,15 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.client.connection import NoReply
 from qs_jupyter.client.hub import Hub, Link, shared_hub
+from qs_jupyter.client.mirror import Mirror
 from qs_jupyter.magics.edits import Edits
 from qs_jupyter.magics.failures import NoAnswer, NoManager, RequestRejected
 from qs_jupyter.magics.keys import Ask, KeyRing, LockKey
@@ -22,6 +23,8 @@ from qs_jupyter.magics.python_items import KnownNames
 
 HUB_USER_VARIABLE = "JUPYTERHUB_USER"
 PROBE_S = 0.3
+# How long the display of a reply waits for what the hub has still to read.
+GLANCE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,11 @@ class Session:
         self._caches: dict[tuple[str, str], NameCache] = {}
         self._edits: dict[str, Edits] = {}
         self._hubs: list[Hub] = []
+        self._open: dict[Any, ExitStack] = {}
         self.keys = KeyRing(ask)
+        self._marks: dict[str, frozenset[str]] = {}
+        # The task that a request from here began last.
+        self.last_task: str | None = None
         # Notes of locks that were set from here, for completion.
         self.notes: list[str] = []
 
@@ -104,6 +111,11 @@ class Session:
         return hub
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a manager is followed already."""
+        return bool(self._hubs)
+
+    @property
     def address(self) -> str:
         """The address of the manager."""
         return self.hub.connection.address
@@ -115,12 +127,23 @@ class Session:
 
     def close(self) -> None:
         """Stop following all managers that this session has talked to."""
+        for stack in self._open.values():
+            stack.close()
         for cache in self._caches.values():
             cache.close()
+        self._open.clear()
         for hub in self._hubs:
             hub.close()
         self._hubs.clear()
         self._caches.clear()
+
+    def keep_open(self, key: Any, make: Callable[[], AbstractContextManager[Any]]) -> bool:
+        """Enter a context until this session is closed; False if one of the key is entered."""
+        if key in self._open:
+            return False
+        self._open[key] = ExitStack()
+        self._open[key].enter_context(make())
+        return True
 
     # ------------------------------------------------------------------------------ requests
 
@@ -144,7 +167,7 @@ class Session:
     def _complete(
         self, method: str, params: Mapping[str, Any], key: LockKey | None
     ) -> dict[str, Any]:
-        declared = table.load().get(method)
+        declared = METHODS.get(method)
         if declared is None:
             return dict(params)
         names = declared.parameter_names
@@ -169,6 +192,31 @@ class Session:
             if is_there is False:
                 raise NoManager(address) from None
             raise NoAnswer(address, limit, is_sure=bool(is_there)) from None
+
+    def task_uids(self) -> list[str]:
+        """Return the tasks that are known here, oldest first; the last one began here."""
+        with self.hub.lock:
+            known = list(self.hub.mirror.tasks)
+        own = [self.last_task] if self.last_task is not None else []
+        return [*(uid for uid in known if uid not in own), *own]
+
+    def mark_history(self) -> None:
+        """Remember what has ended, so that a wait that follows tells of everything since."""
+        with self.mirror_at_hand() as mirror:
+            if mirror.revisions["history"]:
+                self._marks[self.address] = mirror.ended_uids()
+
+    def take_history_mark(self) -> frozenset[str] | None:
+        """Return what had ended at the mark, once; None without a mark."""
+        return self._marks.pop(self.address, None)
+
+    @contextmanager
+    def mirror_at_hand(self) -> Iterator[Mirror]:
+        """Yield what the hub knows of the manager, after a short wait if it has just begun."""
+        hub = self.hub
+        hub.wait(lambda mirror: mirror.revisions["history"] > 0, GLANCE_S)
+        with hub.lock:
+            yield hub.mirror
 
     # --------------------------------------------------------------------------------- names
 
@@ -195,6 +243,13 @@ class Session:
 def listens(address: str) -> bool | None:
     """Tell whether somebody listens at an address; None when that cannot be told."""
     parts = urlsplit(address)
+    if parts.scheme == "ipc":
+        place = parts.netloc + parts.path
+        # Linux has names that are no files; 0MQ spells them with an at sign.
+        name = f"\0{place[1:]}" if place.startswith("@") else place
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(PROBE_S)
+            return probe.connect_ex(name) == 0
     try:
         host, port = parts.hostname, parts.port
     except ValueError:

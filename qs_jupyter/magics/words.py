@@ -7,6 +7,7 @@ terminal. Quotes inside a word belong to it.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,12 +62,15 @@ def without_semicolon(text: str) -> str:
 
 
 def expanded(word: TypedWord, variables: Mapping[str, Any]) -> str:
-    """Return the word, or the value of the variable that it names as ``$name`` or ``{name}``.
+    """Return the word, or the value that it names as ``$name`` or ``{name}``.
+
+    In braces may stand any expression, like ``{reply["task_uid"]}``; a map is left alone. A
+    reply of the manager stands for the UID of its item or task.
 
     Raises
     ------
     PhraseError
-        ``$name`` names no variable.
+        ``$name`` names no variable, or the value cannot be used.
     """
     text = word.text
     if word.is_quoted:
@@ -74,10 +78,40 @@ def expanded(word: TypedWord, variables: Mapping[str, Any]) -> str:
     if text.startswith("$") and text[1:].isidentifier():
         if text[1:] not in variables:
             raise PhraseError(f"there is no variable {text[1:]!r}")
-        return str(variables[text[1:]])
-    if text.startswith("{") and text.endswith("}") and text[1:-1] in variables:
-        return str(variables[text[1:-1]])
-    return text
+        return _spelled(variables[text[1:]], text)
+    expression = _in_braces(text)
+    if expression is None or (isinstance(expression, ast.Name) and expression.id not in variables):
+        return text
+    code = compile(ast.Expression(expression), "<qserver>", "eval")
+    try:
+        value = eval(code, {}, dict(variables))  # the user's own words, in their own kernel
+    except Exception as error:
+        raise PhraseError(f"{text}: {type(error).__name__}: {error}") from error
+    return _spelled(value, text)
+
+
+def _in_braces(text: str) -> ast.expr | None:
+    """Return the one expression in braces, None for everything else."""
+    if not (text.startswith("{") and text.endswith("}")):
+        return None
+    try:
+        display = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    is_one = isinstance(display, ast.Set) and len(display.elts) == 1
+    return display.elts[0] if is_one and isinstance(display, ast.Set) else None
+
+
+def _spelled(value: Any, text: str) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    item = value.get("item")
+    uid = value.get("task_uid") or value.get("item_uid")
+    if uid is None and isinstance(item, Mapping):
+        uid = item.get("item_uid")
+    if uid is None:
+        raise PhraseError(f"{text} is the reply of a request that was about no item or task")
+    return str(uid)
 
 
 def _quoted(text: str, start: int) -> tuple[TypedWord, int] | None:

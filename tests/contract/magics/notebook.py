@@ -85,6 +85,8 @@ class ManagerThread:
         kernel = self.running.kernel
         kernel.endings.clear()
         kernel.start_failure = None
+        # Or the end of the running plan would be the beginning of the next one.
+        self.call("queue_clear")
         if status["manager_state"] == "executing_queue":
             self.touch(kernel.end_plan)
         elif status["manager_state"] == "executing_task":

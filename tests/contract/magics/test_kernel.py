@@ -3,83 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jupyter_client.manager import KernelManager
 
 from qs_jupyter.client.client import Client
+from tests.contract.magics.kernel import Kernel
 from tests.contract.magics.notebook import ManagerThread
 
-LIMIT_S = 60.0
 KEY = "correct-horse-battery"
-
-
-class Kernel:
-    """A kernel and everything that it says."""
-
-    def __init__(self, home: Path) -> None:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("QSERVER")
-        }
-        environment.update(HOME=str(home), XDG_RUNTIME_DIR=str(home), IPYTHONDIR=str(home / "ipy"))
-        self._manager = KernelManager()
-        self._manager.start_kernel(env=environment, cwd=str(home))
-        self._client = self._manager.client()
-        self._client.start_channels()
-        self._client.wait_for_ready(timeout=LIMIT_S)
-        self.said: list[dict[str, Any]] = []
-
-    def interrupt(self) -> None:
-        """Do what the stop button does."""
-        self._manager.interrupt_kernel()
-
-    def run(
-        self, cell: str, typed: str | None = None, at_bar: Callable[[], object] | None = None
-    ) -> dict[str, Any]:
-        """Run a cell; type something when it asks, do something when it shows a bar."""
-        asked: list[Any] = []
-        deeds = [at_bar] if at_bar is not None else []
-
-        def listen(message: dict[str, Any]) -> None:
-            self.said.append(message["content"])
-            if "<progress" in message["content"].get("data", {}).get("text/html", "") and deeds:
-                deeds.pop()()
-
-        def answer(message: dict[str, Any]) -> None:
-            asked.append(message["content"])
-            self._client.input(typed or "")
-
-        reply = self._client.execute_interactive(
-            cell,
-            allow_stdin=typed is not None,
-            stdin_hook=answer,
-            output_hook=listen,
-            timeout=LIMIT_S,
-        )
-        self.said.append(reply["content"])
-        assert all(question["password"] for question in asked)
-        content: dict[str, Any] = reply["content"]
-        return content
-
-    def complete(self, text: str) -> list[str]:
-        """Return what Tab offers."""
-        reply = self._client.complete(text, len(text), reply=True, timeout=LIMIT_S)
-        matches: list[str] = reply["content"]["matches"]
-        return matches
-
-    def close(self) -> None:
-        """End the kernel as Jupyter does; harmless when done before."""
-        if not self._manager.has_kernel:
-            return
-        self._client.stop_channels()
-        self._manager.shutdown_kernel()
 
 
 @pytest.fixture
@@ -114,6 +50,10 @@ def test_a_notebook_shows_tables_fails_in_one_line_completes_and_keeps_its_key_t
     assert "det1" in kernel.complete("%qserver queue add plan count([de")
     assert "det1" in kernel.complete("%%qserver queue add\nfor x in range(3):\n    count([de")
 
+    assert kernel.types("%qserver queue add plan cou") == {"plan"}
+    assert kernel.types("x = %qserver queue add plan count([det1], n") == {"parameter"}
+    assert "number of readings" in kernel.inspect("%qserver queue add plan count(")
+
     assert kernel.run("%qserver lock queue 'a note'", typed=KEY)["status"] == "ok"
     assert kernel.run("r = %qserver queue add plan null()\nr")["status"] == "ok"
     assert kernel.run("%qserver whoami")["status"] == "ok"
@@ -140,6 +80,19 @@ def test_a_wait_shows_a_bar_and_the_stop_button_ends_only_the_wait(
     # What stays in the notebook is empty.
     bars = [each for each in kernel.said if each.get("transient") and "text/html" in each["data"]]
     assert bars[-1]["data"] == {"text/plain": "", "text/html": ""}
+
+
+def test_without_anybody_to_ask_a_running_plan_is_killed_only_with_an_option(
+    manager: ManagerThread, kernel: Kernel
+) -> None:
+    kernel.good(f"%qserver connect {manager.address}")
+    kernel.good("%qserver queue add plan count([det1])\n%qserver queue start")
+    manager.do(manager.running.until(manager_state="executing_queue"))
+    refused = kernel.run("%qserver environment destroy")
+    assert "nobody can be asked here: add -y" in refused["evalue"]
+    assert manager.call("status")["manager_state"] == "executing_queue"
+    kernel.good("%qserver -y environment destroy")
+    manager.do(manager.running.until(worker_environment_exists=False, manager_state="idle"))
 
 
 def test_a_launched_manager_outlives_the_kernel(home: Path, kernel: Kernel) -> None:

@@ -78,7 +78,7 @@ def test_a_failed_plan_fails_the_wait(
     ran = notebook.run(f"%qserver wait item {running}")
     thread.join()
     assert isinstance(ran.error, PlanEndedBadly)
-    assert "count(['det1']) failed" in str(ran.error)
+    assert "count([det1]) failed" in str(ran.error)
     assert "the motor is stuck" in str(ran.error)
     assert ran.error.item["item_uid"] == running
 
@@ -112,6 +112,63 @@ def test_a_wait_for_a_pause_ends_with_the_pause(
     notebook.good("%qserver -q re resume")
 
 
+def test_a_wait_for_a_running_plan_ends_when_it_can_be_paused(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    assert notebook.good("%qserver wait running")["re_state"] == "running"
+    notebook.good("%qserver re pause")
+    manager.touch(manager.running.kernel.reach_pause)
+    manager.do(manager.running.until(manager_state="paused"))
+    notebook.good("%qserver re resume")
+    assert notebook.good("%qserver wait running")["manager_state"] == "executing_queue"
+
+
+def test_a_wait_for_a_running_plan_fails_when_there_is_none(notebook: Notebook) -> None:
+    assert "no plan is running" in notebook.bad("%qserver wait running")
+
+
+def test_a_queue_that_a_plan_has_stopped_fails_the_wait(
+    notebook: Notebook, manager: ManagerThread
+) -> None:
+    manager.running.kernel.endings["count"] = Ending("failed", msg="the motor is stuck")
+    notebook.good("%qserver queue add plan count([det1])\n%qserver queue add plan null()")
+    notebook.good("%qserver queue start")
+    # It has failed before anybody could wait for it.
+    manager.do(manager.running.until(manager_state="idle", items_in_history=1))
+    ran = notebook.run("%qserver wait queue")
+    assert isinstance(ran.error, PlanEndedBadly)
+    assert str(ran.error) == (
+        "count([det1]) failed: the motor is stuck (the queue has stopped, 2 items left)"
+    )
+    # What has been told once is not told again.
+    assert "No plan has run meanwhile" in repr(notebook.good("%qserver wait queue"))
+
+
+def test_failures_that_are_to_be_ignored_do_not_fail_the_wait(
+    notebook: Notebook, manager: ManagerThread
+) -> None:
+    manager.running.kernel.endings["count"] = Ending("failed", msg="the motor is stuck")
+    notebook.good("%qserver queue mode set ignore_failures True")
+    try:
+        notebook.good("%qserver queue add plan count([det1])\n%qserver queue start")
+        reply = notebook.good("%qserver wait queue")
+    finally:
+        notebook.good("%qserver queue mode set ignore_failures False")
+    assert [item["result"]["exit_status"] for item in reply["ended"]] == ["failed"]
+    assert "1 plan failed" in repr(reply)
+
+
+def test_the_latest_task_needs_no_name(notebook: Notebook, manager: ManagerThread) -> None:
+    assert "no task was begun from here" in notebook.bad("%qserver wait task")
+    reply = notebook.good("%qserver function execute function_sleep(1)")
+    thread = when_waiting(lambda: manager.touch(manager.running.kernel.end_task))
+    assert notebook.good("%qserver wait task")["task_uid"] == reply["task_uid"]
+    thread.join()
+    short = reply["task_uid"][:6]
+    assert notebook.good(f"%qserver wait task {short}")["task_uid"] == reply["task_uid"]
+    assert "no task known here" in notebook.bad("%qserver wait task 12-nonsense")
+
+
 def test_a_wait_for_a_pause_of_nothing_fails(notebook: Notebook) -> None:
     assert "no plan is running" in notebook.bad("%qserver wait paused")
 
@@ -136,6 +193,30 @@ def test_a_bar_appears_after_a_second_and_vanishes(
         done = notebook.shell.run_cell("%qserver -q wait idle")
     assert done.success
     assert screen.getvalue().rpartition("\r")[2].strip() == ""
+
+
+def test_a_plan_without_a_run_cannot_be_drawn(
+    notebook: Notebook, manager: ManagerThread, running: str
+) -> None:
+    screen = Screen("executing queue", lambda: manager.touch(manager.running.kernel.end_plan))
+    with redirect_stdout(screen):
+        done = notebook.shell.run_cell("%qserver plot")
+    assert "this plan has made no run" in str(done.error_in_exec)
+
+
+@pytest.mark.parametrize(
+    ("word", "title"),
+    [("stop", "is being stopped"), ("abort", "is being aborted"), ("halt", "is being halted")],
+)
+def test_a_paused_plan_is_ended_in_three_ways(
+    notebook: Notebook, manager: ManagerThread, running: str, word: str, title: str
+) -> None:
+    assert "pauses now" in repr(notebook.good("%qserver re pause immediate"))
+    manager.touch(manager.running.kernel.reach_pause)
+    notebook.good("%qserver wait paused")
+    assert title in repr(notebook.good(f"%qserver re {word}"))
+    notebook.good("%qserver wait idle")
+    assert manager.call("status")["items_in_history"] == 1
 
 
 def test_a_short_wait_prints_nothing(notebook: Notebook) -> None:
