@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,34 +70,67 @@ def lab(shared_manager: RunningManager) -> Iterator[Lab]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def open_page(browser: Any, lab: Lab, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
-    """Open notebooks in the browser; none may ask a foreign host for anything."""
-    with contextlib.ExitStack() as stack:
-        pages: list[NotebookPage] = []
+class Pages:
+    """Notebooks in the browser; none may ask a foreign host for anything."""
 
-        def open_one(*cells: str, dark: bool = False, size: Any = None) -> NotebookPage:
-            lab.use_theme(dark)
-            context = browser.new_context(viewport=size or SIZE)
-            stack.callback(context.close)
-            page = NotebookPage(lab, context.new_page())
-            pages.append(page)
-            name = f"{request.node.name}-{len(pages)}.ipynb"
-            lab.write(name, *cells)
-            page.open(name)
-            return page
+    def __init__(self, browser: Any, lab: Lab) -> None:
+        self._browser = browser
+        self._lab = lab
+        self._open: list[tuple[NotebookPage, Any]] = []
+        self.current: NotebookPage | None = None
 
-        yield open_one
-        for page in pages:
+    def open(self, *cells: str, dark: bool = False, size: Any = None) -> NotebookPage:
+        """Open a new notebook with these cells."""
+        self._lab.use_theme(dark)
+        context = self._browser.new_context(viewport=size or SIZE, accept_downloads=True)
+        page = NotebookPage(self._lab, context.new_page())
+        self._open.append((page, context))
+        name = f"{uuid.uuid4().hex}.ipynb"
+        self._lab.write(name, *cells)
+        page.open(name)
+        return page
+
+    def close(self) -> None:
+        """End the kernels and close the pages; what was wrong with one fails now."""
+        pages = [page for page, _ in self._open]
+        for page, context in self._open:
             page.shut_down()
+            context.close()
+        self._open.clear()
         assert [url for page in pages for url in page.foreign] == []
         assert [text for page in pages for text in page.errors] == []
 
 
 @pytest.fixture
-def panel(manager: RunningManager, open_page: OpenPage) -> NotebookPage:
-    """A page with the panel."""
-    page = open_page(OPEN_PANEL)
-    page.run_cell(0)
+def open_page(browser: Any, lab: Lab) -> Iterator[OpenPage]:
+    """Open notebooks of one's own."""
+    pages = Pages(browser, lab)
+    yield pages.open
+    pages.close()
+
+
+@pytest.fixture(scope="module")
+def shared_pages(browser: Any, lab: Lab) -> Iterator[Pages]:
+    """The page that is shared, if there is one at the moment."""
+    pages = Pages(browser, lab)
+    yield pages
+    pages.close()
+
+
+@pytest.fixture
+def panel(
+    manager: RunningManager, shared_pages: Pages, request: pytest.FixtureRequest
+) -> Iterator[NotebookPage]:
+    """A page with the panel, which tests use one after the other until one fails."""
+    if shared_pages.current is None:
+        page = shared_pages.open(OPEN_PANEL)
+        page.run_cell(0)
+        shared_pages.current = page
+    page = shared_pages.current
     page.until_connected()
-    return page
+    page.clean()
+    failed = request.session.testsfailed
+    yield page
+    if request.session.testsfailed > failed:
+        shared_pages.current = None
+        shared_pages.close()

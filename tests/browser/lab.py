@@ -22,6 +22,44 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 LIMIT_MS = 30_000
 _LOCAL = ("127.0.0.1", "localhost", "")
 
+# Compares the colour of each text with what lies behind it, as the accessibility rules do.
+# Controls that are out of use may be faint. The canvas turns any spelling of a colour into
+# numbers.
+FAINT = """\
+() => {
+  const brush = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const read = (colour) => {
+    brush.clearRect(0, 0, 1, 1);
+    brush.fillStyle = colour;
+    brush.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = brush.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = ([r, g, b, a], under) =>
+    [r, g, b].map((each, at) => each * a + under[at] * (1 - a)).concat(1);
+  const behind = (node) => {
+    if (!node) return [255, 255, 255, 1];
+    const colour = read(getComputedStyle(node).backgroundColor);
+    return colour[3] > 0.99 ? colour : over(colour, behind(node.parentElement));
+  };
+  const light = (colour) => {
+    const parts = colour.slice(0, 3).map((each) => each / 255)
+      .map((each) => each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+  };
+  const found = [];
+  for (const node of document.querySelectorAll('.qsj *')) {
+    const own = [...node.childNodes].filter((each) => each.nodeType === 3 && each.data.trim());
+    if (!own.length || !node.offsetParent || node.closest(':disabled, .qsj-stale')) continue;
+    const ground = behind(node);
+    const text = over(read(getComputedStyle(node).color), ground);
+    const [high, low] = [light(text), light(ground)].sort((a, b) => b - a);
+    const contrast = (high + 0.05) / (low + 0.05);
+    if (contrast < 4.5) found.push(`${node.textContent.slice(0, 40)}: ${contrast.toFixed(2)}`);
+  }
+  return [...new Set(found)];
+}"""
+
 
 def give_up(reason: str, **options: Any) -> NoReturn:
     """Skip what needs a browser, or fail where there has to be one."""
@@ -131,6 +169,7 @@ class NotebookPage:
     def __init__(self, lab: Lab, page: Any) -> None:
         self.lab = lab
         self.page = page
+        self.name = ""
         self.foreign: list[str] = []
         self.errors: list[str] = []
         page.set_default_timeout(LIMIT_MS)
@@ -151,6 +190,7 @@ class NotebookPage:
 
     def open(self, name: str) -> None:
         """Open a notebook and wait for its kernel."""
+        self.name = name
         self.page.goto(f"{self.lab.url}/doc/tree/{name}?reset")
         self.until_idle()
 
@@ -193,7 +233,7 @@ class NotebookPage:
     def tab(self, name: str) -> Any:
         """Bring a part of the panel to the front and return it."""
         self.page.get_by_role("tab", name=name).first.click()
-        part = {"Add plan": "form", "Tasks": "tasks"}.get(name, name.lower())
+        part = {"Add plan": "form", "Tasks & scripts": "tasks"}.get(name, name.lower())
         found = self.page.locator(f".qsj-{part}").first
         found.wait_for()
         return found
@@ -206,11 +246,23 @@ class NotebookPage:
         """Wait until the badge shows a word."""
         self.page.locator(".qsj-state", has_text=word).first.wait_for()
 
+    def clean(self) -> None:
+        """Have nothing left in the panel of what a test before has typed or was told."""
+        for message in self.page.locator(".qsj-message:not(.qsj-silent) button").all():
+            message.evaluate("button => button.click()")
+        self.tab("Queue")
+        self.page.get_by_label("Filter the queue").first.fill("")
+
+    def faint(self) -> list[str]:
+        """Return the texts of the panel that are hard to read: below a contrast of 4.5."""
+        return list(self.page.evaluate(FAINT))
+
     def shut_down(self) -> None:
-        """End the kernels of the server, for the next test to begin with its own."""
-        url = f"{self.lab.url}/api/kernels"
-        for kernel in self.page.request.get(url).json():
-            self.page.request.delete(f"{url}/{kernel['id']}")
+        """End the kernel of this notebook."""
+        url = f"{self.lab.url}/api/sessions"
+        for session in self.page.request.get(url).json():
+            if session["path"] == self.name:
+                self.page.request.delete(f"{url}/{session['id']}")
 
     def shot(self, name: str) -> None:
         """Save a picture of the panel when a folder for pictures is named."""
@@ -219,6 +271,11 @@ class NotebookPage:
             Path(folder).mkdir(parents=True, exist_ok=True)
             output = self.page.locator(".jp-OutputArea-output:has(.qsj)").first
             output.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def rows(page: NotebookPage) -> Any:
+    """Return the visible rows of the queue."""
+    return page.page.locator(".qsj-queue .qsj-body .qsj-row:not([hidden])")
 
 
 @contextlib.contextmanager

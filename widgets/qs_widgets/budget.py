@@ -13,6 +13,8 @@ BYTES_PER_S = 100_000.0
 MESSAGES_AT_ONCE = 4.0
 # One large message, such as a whole long queue, must not silence the panel for long.
 LONGEST_PAUSE_S = 3.0
+# What cannot wait may be sent this long before there is room for it.
+BORROWED_S = 0.3
 
 
 @dataclass(slots=True)
@@ -23,10 +25,12 @@ class Budget:
     messages: float = MESSAGES_AT_ONCE
     bytes: float = BYTES_PER_S
 
-    def pause(self, now: float) -> float:
-        """Return how long to wait before the next message."""
+    def pause(self, now: float, *, urgent: bool = False) -> float:
+        """Return how long to wait before the next message; an urgent one has to be short."""
         self._earn(now)
         for_messages = (1 - self.messages) / MESSAGES_PER_S
+        if urgent:
+            return max(0.0, for_messages - BORROWED_S)
         for_bytes = -self.bytes / BYTES_PER_S
         return min(max(0.0, for_messages, for_bytes), LONGEST_PAUSE_S)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Row = tuple[Any, ...]
+from qs_widgets.stretches import Row, common_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,36 @@ def change_between(old: Content, new: Content) -> dict[str, Any] | None:
 
 def row_pieces(old: Sequence[Row], new: Sequence[Row]) -> list[Any]:
     """Describe new rows by stretches of old ones and by rows that are really new."""
-    places = {row[0]: index for index, row in enumerate(old)}
-    pieces: list[Any] = []
+    head, tail = common_ends(old, new)
+    pieces: list[Any] = [[0, head]] if head else []
+    _add_pieces(pieces, old, new[head : len(new) - tail], range(head, len(old) - tail))
+    first = len(old) - tail
+    if tail and pieces and _ends_at(pieces[-1], first):
+        pieces[-1][1] += tail
+    elif tail:
+        pieces.append([first, tail])
+    return pieces
+
+
+def _ends_at(piece: Any, index: int) -> bool:
+    return isinstance(piece, list) and piece[0] + piece[1] == index
+
+
+def _add_pieces(pieces: list[Any], old: Sequence[Row], new: Sequence[Row], within: range) -> None:
+    """Describe rows of which the old ones stand within a range."""
+    places = {old[index][0]: index for index in within}
     for row in new:
         index = places.get(row[0])
-        last = pieces[-1] if pieces else None
+        last: Any = pieces[-1] if pieces else None
         if index is None or old[index] != row:
             if not isinstance(last, dict):
                 last = {"new": []}
                 pieces.append(last)
             last["new"].append(row)
-        elif isinstance(last, list) and last[0] + last[1] == index:
+        elif _ends_at(last, index):
             last[1] += 1
         else:
             pieces.append([index, 1])
-    return pieces
 
 
 def _untouched(rows: Sequence[Row]) -> list[Any]:

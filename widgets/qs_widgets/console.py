@@ -18,7 +18,8 @@ class Console(Part):
 
     _esm = module("console")
     caption = "Console"
-    follows = frozenset({"console"})
+    looks = frozenset({"clear"})
+    follows = frozenset({"console", "status", "connection"})
 
     def __init__(self, desk: Desk) -> None:
         self._lines = ConsoleLines()
@@ -27,7 +28,12 @@ class Console(Part):
     def content(self) -> Content:
         """Return the lines as rows."""
         self._lines.follow(self.desk.hub.mirror.console)
-        return Content({}, list(self._lines.rows))
+        status = self.desk.hub.mirror.status
+        fields = {
+            "address": self.desk.address,
+            "is_open": bool(status.get("worker_environment_exists")),
+        }
+        return Content(fields, list(self._lines.rows))
 
     def do_clear(self, _params: Params) -> Done:
         """Empty the console of this panel."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from qs_widgets.changes import Row
+from qs_widgets.stretches import Row
 
 KEPT_LINES = 5000
 LONGEST_LINE = 2000

@@ -19,6 +19,17 @@ _PHASES = {
     "paused": ("PAUSED", "paused"),
 }
 
+_WHILE = {
+    "initializing": "while the manager starts",
+    "creating_environment": "while the environment opens",
+    "closing_environment": "while the environment closes",
+    "destroying_environment": "while the worker is destroyed",
+    "starting_queue": "while the queue starts",
+    "executing_queue": "while the queue runs",
+    "executing_task": "while a task runs",
+    "paused": "while a plan is paused",
+}
+
 
 def state_word(status: Status) -> tuple[str, str]:
     """Return the word on the badge, and the kind that gives it colour and shape."""
@@ -51,44 +62,68 @@ def environment_word(status: Status) -> str:
     return {"initializing": "opening"}.get(state, state)
 
 
-def enabled(status: Status) -> dict[str, bool]:
-    """Return which controls can be used, by the same conditions as in the manager.
+def obstacles(status: Status) -> dict[str, str]:
+    """Return for each control why it is of no use now, an empty text where it can be used.
 
-    The ways to end a plan are there as long as anything may move.
+    The conditions are those of the manager. The ways to end a plan are there as long as
+    anything may move.
     """
     phase = status.get("manager_state")
     is_open = bool(status.get("worker_environment_exists"))
-    is_idle = phase == "idle"
-    runs = phase == "executing_queue"
-    paused = phase == "paused"
-    can_end = runs or paused or status.get("re_state") in ("running", "paused", "pausing")
+    runs, paused = phase == "executing_queue", phase == "paused"
+    busy = "" if phase == "idle" else f"Not {_WHILE.get(str(phase), 'now')}"
+    moves = runs or paused or status.get("re_state") in ("running", "paused", "pausing")
     # A worker that is being opened can be destroyed too; only an unreachable manager can not.
     destroyable = is_open or phase in ("creating_environment", "closing_environment")
     return {
-        "open": is_idle and not is_open,
-        "close": is_idle and is_open,
-        "destroy": destroyable,
-        "start": is_idle and is_open,
-        "stop": runs or paused,
-        "pause": runs,
-        "resume": paused,
-        "end": can_end,
-        "modes": phase is not None,
+        "open": "The environment is open" if is_open else busy,
+        "close": busy if is_open else "No environment is open",
+        "destroy": "" if destroyable else "There is no worker",
+        "start": _start_obstacle(status, busy),
+        "stop": "" if runs or paused else "The queue is not running",
+        "pause": "" if runs else "The plan is paused" if paused else "No plan is running",
+        "resume": "" if paused else "No plan is paused",
+        "end": "" if moves else "No plan is running",
+        "modes": "",
     }
 
 
-def returned_uid(
+def _start_obstacle(status: Status, busy: str) -> str:
+    if busy:
+        return busy
+    if not status.get("worker_environment_exists"):
+        return "Open the environment first"
+    return "" if status.get("items_in_queue") else "The queue is empty: add a plan first"
+
+
+def advice(status: Status) -> str:
+    """Return what to do next while no plan runs."""
+    phase = status.get("manager_state")
+    if phase is None:
+        return "No manager has answered yet: start one with start-re-manager or %qserver launch"
+    if phase != "idle":
+        return f"No plan runs {_WHILE[str(phase)]}" if str(phase) in _WHILE else ""
+    if not status.get("worker_environment_exists"):
+        return "There is no environment: Open starts the worker with its plans and devices"
+    if not status.get("items_in_queue"):
+        return "Nothing to run: choose a plan under Add plan"
+    return "Ready: Start runs the queue from its front"
+
+
+def returned(
     queue: Iterable[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]
-) -> str | None:
-    """Return the uid of the item at the front when it came back after a bad end."""
+) -> dict[str, str]:
+    """Return the item at the front by its uid, with a note, when it came back after a bad end."""
     front = next(iter(queue), None)
     if front is None or not history:
-        return None
+        return {}
     last = history[-1]
-    if (last.get("result") or {}).get("exit_status") not in BAD_ENDS:
-        return None
+    end = str((last.get("result") or {}).get("exit_status"))
     same = all(front.get(key) == last.get(key) for key in ("name", "args", "kwargs", "user"))
-    return str(front.get("item_uid")) if same else None
+    if end not in BAD_ENDS or not same:
+        return {}
+    word = "ended badly" if end == "unknown" else end
+    return {str(front.get("item_uid")): f"{word}, came back"}
 
 
 def lock_words(status: Status) -> str:

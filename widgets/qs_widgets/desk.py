@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter.api.table import load
-from qs_jupyter.errors import Refusal
+from qs_jupyter.api.methods import METHODS
+from qs_jupyter.errors import BadRequest, Refusal
 from qs_jupyter.magics.keys import KeyRing, LockKey
+from qs_widgets.durations import Durations
 
 if TYPE_CHECKING:
     from qs_jupyter.client.hub import Hub
@@ -23,8 +24,9 @@ SHOWN_REASONS = 3
 class Desk:
     """Carries the requests of all parts of a panel.
 
-    ``open_form`` and ``show`` are set by the panel: they put an item into the form and bring
-    a part to the front.
+    ``open_form``, ``show`` and ``show_run`` are set by the panel and its parts: they put an item
+    into the form, bring a part to the front, and plot the runs of a finished item. ``read_only``
+    has all parts refuse what would change anything.
     """
 
     def __init__(
@@ -33,15 +35,21 @@ class Desk:
         user: str | None = None,
         user_group: str = "primary",
         keys: KeyRing | None = None,
+        *,
+        read_only: bool = False,
     ) -> None:
         self.hub = hub
+        self.read_only = read_only
         self.user = user or os.environ.get("JUPYTERHUB_USER") or _login_name()
         self.user_group = user_group
         self.keys = keys if keys is not None else KeyRing(_nobody_answers)
         self.lists = Lists(self)
         self.edits = Edits()
         self.pulse: Pulse | None = None
+        self.durations = Durations()
         self.open_form: Callable[[Mapping[str, Any], str | None], None] | None = None
+        self.show: Callable[[str], bool] = _shows_nothing
+        self.show_run: Callable[[str], None] = _plots_nothing
 
     @property
     def address(self) -> str:
@@ -71,7 +79,7 @@ class Desk:
         CommunicationFailure
             The manager did not answer.
         """
-        declared = load()[method]
+        declared = METHODS[method]
         complete = dict(params or {})
         known = [parameter.name for parameter in declared.parameters]
         for name, value in (("user", self.user), ("user_group", self.user_group)):
@@ -131,6 +139,14 @@ class Edits:
 
 def _nothing() -> None:
     pass
+
+
+def _plots_nothing(_uid: str) -> None:
+    raise BadRequest("This panel has no plot: open it with the section 'running'")
+
+
+def _shows_nothing(_name: str) -> bool:
+    return False
 
 
 class Lists:

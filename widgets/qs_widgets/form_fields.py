@@ -88,7 +88,7 @@ def _field(plan_name: str, parameter: Mapping[str, Any], devices: Mapping[str, A
         "passed": kind,
         "optional": optional,
         "default": parameter.get("default"),
-        "hint": str(parameter.get("description") or "").strip(),
+        "hint": str(parameter.get("description") or "").strip().replace("``", ""),
         "more": optional and not annotation and kind != "VAR_POSITIONAL",
     }
     if kind == "VAR_POSITIONAL":

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.client.hub import Link
+from qs_jupyter.client.item_files import format_items
 from qs_jupyter.errors import BadRequest
 from qs_widgets import wording
-from qs_widgets.changes import Content, Row
+from qs_widgets.changes import Content
 from qs_widgets.part import Done, Params, Part
 from qs_widgets.queue_table import without_identity
 from qs_widgets.sources import module
+from qs_widgets.stretches import KeptRows, Row
 
 if TYPE_CHECKING:
     from qs_widgets.desk import Desk
@@ -23,24 +25,21 @@ class HistoryTable(Part):
 
     _esm = module("history_table", "selection", "grid")
     caption = "History"
+    looks = frozenset({"details", "export", "plot"})
     follows = frozenset({"history", "status", "connection"})
     methods = frozenset({"history_clear"})
 
     def __init__(self, desk: Desk) -> None:
-        self._known: dict[str, tuple[Mapping[str, Any], Row]] = {}
+        self._rows = KeptRows()
         super().__init__(desk)
 
     def content(self) -> Content:
         """Return a row for each finished item."""
-        hub, is_name = self.desk.hub, self.desk.lists.is_name
-        made: dict[str, tuple[Mapping[str, Any], Row]] = {}
-        for item in reversed(hub.mirror.history):
-            key = row_key(item)
-            kept = self._known.get(key)
-            made[key] = kept if kept and kept[0] is item else (item, history_row(item, is_name))
-        self._known = made
-        connected = hub.link is Link.CONNECTED
-        return Content({"connected": connected}, [row for _, row in made.values()])
+        hub, lists = self.desk.hub, self.desk.lists
+        rows = self._rows.of(
+            hub.mirror.history, lambda item: history_row(item, lists.is_name), lists.names
+        )
+        return Content({"connected": hub.link is Link.CONNECTED}, rows[::-1])
 
     # --------------------------------------------------------------------------- commands
 
@@ -67,6 +66,11 @@ class HistoryTable(Part):
         what = items[0]["name"] if len(items) == 1 else f"{len(items)} items"
         return Done(f"Added {what}: {reply['qsize']} in the queue")
 
+    def do_plot(self, params: Params) -> Done:
+        """Show the points of a finished item where those of the running plan are."""
+        self.desk.show_run(str(self._item(str(params["key"]))["item_uid"]))
+        return Done()
+
     def do_edit(self, params: Params) -> Done:
         """Open a copy of a finished item in the form."""
         if self.desk.open_form is None:
@@ -74,18 +78,22 @@ class HistoryTable(Part):
         self.desk.open_form(self._item(str(params["key"])), None)
         return Done()
 
-    def do_export(self, _params: Params) -> Done:
-        """Return the whole history as JSON."""
+    def do_export(self, params: Params) -> Done:
+        """Return the whole history as the content of a file."""
+        name = str(params["name"])
         with self.desk.hub.lock:
             items = list(self.desk.hub.mirror.history)
-        return Done(data=json.dumps(items, indent=1, default=repr))
+        return Done(
+            f"Saved {wording.counted(len(items), 'item')} as {name}", format_items(name, items)
+        )
 
     def _item(self, key: str) -> Mapping[str, Any]:
         with self.desk.hub.lock:
-            known = self._known.get(key)
-        if known is None:
+            newest_first = reversed(self.desk.hub.mirror.history)
+            found = next((item for item in newest_first if row_key(item) == key), None)
+        if found is None:
             raise BadRequest("This item is not in the history any more")
-        return known[0]
+        return found
 
 
 def row_key(item: Mapping[str, Any]) -> str:

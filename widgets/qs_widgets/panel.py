@@ -38,8 +38,14 @@ SECTIONS: Final[Mapping[str, Callable[[Desk], Part]]] = {
     "lock": Locking,
     "permissions": Permissions,
 }
+# What a panel to look at consists of.
+LOOKS: Final = ("status", "running", "queue", "history", "console")
 # These stay in sight above the others, which take turns.
 ABOVE: Final = ("status", "running")
+CONSOLE_HINT: Final = (
+    "The panel itself is shown in notebooks. In a console: %qserver status, queue get, history "
+    "get, monitor, follow, wait or plot"
+)
 RIGHT_HINT: Final = (
     "To have the panel beside the notebook, right-click on it and choose 'Create New View for "
     "Output', or install the package 'sidecar'"
@@ -59,9 +65,13 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # a class without types
         for widget in (self, self._tab):
             if widget is not None:
                 release_from_shell(widget)
+        self.add_class("qsj-panel")
+        if self._tab is not None:
+            self._tab.add_class("qsj-tabs")
         form = self.parts.get("form")
         if isinstance(form, PlanForm):
             desk.open_form = self._open_form
+        desk.show = self.show_part
         desk.pulse = Pulse(desk.hub, list(self.parts.values()))
 
     def _open_form(self, item: Mapping[str, Any], uid: str | None) -> None:
@@ -70,10 +80,11 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # a class without types
         form.open_item(item, uid)
         self.show_part("form")
 
-    def show_part(self, name: str) -> None:
-        """Bring a part to the front."""
+    def show_part(self, name: str) -> bool:
+        """Bring a part to the front; return whether the panel has it."""
         if self._tab is not None and self.parts.get(name) in self._tab.children:
             self._tab.selected_index = self._tab.children.index(self.parts[name])
+        return name in self.parts
 
     def close(self) -> None:
         """Stop following and close all views; a second call does nothing."""
@@ -88,7 +99,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # a class without types
         """Return the live panel, and for a saved notebook without a kernel how things stood."""
         bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**kwargs))
         text = self.summary()
-        return {**bundle, "text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        plain = f"{text}\n{CONSOLE_HINT}"
+        return {**bundle, "text/plain": plain, "text/html": f"<pre>{html.escape(text)}</pre>"}
 
     def summary(self) -> str:
         """Return how things stand, in a few words."""
@@ -107,6 +119,7 @@ def open_panel(
     hub: Hub,
     *sections: str,
     right: bool = False,
+    read_only: bool = False,
     user: str | None = None,
     user_group: str = "primary",
     keys: KeyRing | None = None,
@@ -114,15 +127,22 @@ def open_panel(
     """Return a panel that follows the manager of a hub.
 
     ``sections`` are names of `SECTIONS`; without any, all are shown. ``right`` puts the panel
-    beside the notebook when the package ``sidecar`` is installed.
+    beside the notebook when the package ``sidecar`` is installed. A panel that is ``read_only``
+    has the sections of `LOOKS` and no command that changes anything.
     """
     unknown = [name for name in sections if name not in SECTIONS]
     if unknown:
         hint = did_you_mean(unknown[0], SECTIONS) or f" Choose from {', '.join(SECTIONS)}."
         raise BadRequest(f"The panel has no section {unknown[0]!r}.{hint}")
+    acting = [name for name in sections if read_only and name not in LOOKS]
+    if acting:
+        raise BadRequest(
+            f"The section {acting[0]!r} is there to change things; to look at there are "
+            f"{', '.join(LOOKS)}"
+        )
     hub.start()
-    desk = Desk(hub, user, user_group, keys)
-    panel = Panel(desk, sections or tuple(SECTIONS))
+    desk = Desk(hub, user, user_group, keys, read_only=read_only)
+    panel = Panel(desk, sections or (LOOKS if read_only else tuple(SECTIONS)))
     return _beside(panel) if right else panel
 
 

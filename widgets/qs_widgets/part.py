@@ -5,6 +5,9 @@ finds a gap, or that opens later, asks for everything. The same holds for a page
 loaded again: the synced trait ``snapshot`` is never assigned, it is computed when Jupyter
 asks for the state.
 
+A cell that is run again makes a new panel, and nobody sees the old one any more. So pages
+tell when they show a part and when they do not; what is shown nowhere is not sent.
+
 Commands of a view carry an id and are answered with it. Nothing that a handler raises gets
 lost: in a handler, errors and text would show up nowhere.
 """
@@ -58,12 +61,15 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
 
     Subclasses say what they show in `content`, which mirror parts that depends on in
     ``follows``, which API methods their view may call in ``methods``, and name further
-    commands ``do_…``.
+    commands ``do_…``. Those in ``looks`` change nothing; a panel to look at has no others.
     """
 
     caption: ClassVar[str] = ""
     follows: ClassVar[frozenset[str]] = frozenset()
     methods: ClassVar[frozenset[str]] = frozenset()
+    looks: ClassVar[frozenset[str]] = frozenset()
+    # How long changes may wait for those of other parts when many come at once.
+    patience_s: float = 0.4
 
     snapshot = traitlets.Any(None, allow_none=True).tag(sync=True, to_json=_snapshot)
 
@@ -72,6 +78,8 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
         self._guard = threading.RLock()
         self._revision = 0
         self._complaint = ""
+        # The pages that show this part; None until one has said so.
+        self._pages: set[str] | None = None
         with desk.hub.lock:
             self._sent = self.content()
         self._css = style()
@@ -99,10 +107,13 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
         """Return what all views should show at this revision."""
         with self._guard:
             whole = self._sent.whole()
-            return {"rev": self._revision, "note": self._complaint, **whole}
+            facts = {"note": self._complaint, "read_only": self.desk.read_only}
+            return {"rev": self._revision, **facts, **whole}
 
     def deliver(self) -> int:
         """Send what has changed; return the size of the message, 0 for none."""
+        if self._pages is not None and not self._pages:
+            return 0
         if self.desk.hub.link is Link.CONNECTED:
             try:
                 self.refresh()
@@ -135,15 +146,27 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
                 if message.get("rev") != self._revision:
                     self.send({"kind": "snapshot", **self.snapshot_now()})
             return
+        if name in ("shown", "hidden"):
+            self._seen(str(message.get("page")), shown=name == "shown")
+            return
         # A view that hears this knows that the kernel listens, however long the answer takes.
         self.send({"kind": "taken", "id": message.get("id")})
         answer = self._carried_out(lambda: self._command(name, message.get("params") or {}))
         self._answer(message.get("id"), answer)
 
+    def _seen(self, page: str, *, shown: bool) -> None:
+        pages = self._pages or set()
+        # Another set, for the thread that sends looks at it as well.
+        self._pages = pages | {page} if shown else pages - {page}
+        if shown:
+            self.touch()
+
     def _command(self, name: str, params: Params) -> Done | Later:
         handler = getattr(self, f"do_{name}", None)
         if handler is None:
             raise BadRequest(f"{type(self).__name__} has no command {name!r}")
+        if self.desk.read_only and name not in self.looks:
+            raise BadRequest("This panel is to look at: it changes nothing")
         found: Done | Later = handler(params)
         return found
 

@@ -27,6 +27,7 @@ class Permissions(Part):
 
     _esm = module("permissions")
     caption = "Permissions"
+    looks = frozenset({"preview"})
     follows = frozenset({"status", "connection"})
     methods = frozenset({"permissions_reload"})
 

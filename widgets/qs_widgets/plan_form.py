@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from qs_jupyter.client.estimates import total_in_words
 from qs_jupyter.client.hub import Link
 from qs_jupyter.client.plan_tools import validate_plan
 from qs_jupyter.errors import BadRequest, did_you_mean
@@ -51,13 +52,14 @@ class PlanForm(Part):
             values = typed_values(plan, fields_of(plan, self.desk.lists.devices), item)
         except TypeError as error:
             raise BadRequest(f"The item does not fit the form of {name!r}: {error}") from error
-        meta = item.get("meta") or {}
-        pairs = [[key, str(value)] for key, value in meta.items()] if isinstance(meta, dict) else []
+        meta = dict(item["meta"]) if isinstance(item.get("meta"), Mapping) else {}
+        note = str(meta.pop("note", ""))
         self._opened = {
             "number": self._opened["number"] + 1,
             "name": name,
             "values": values,
-            "meta": pairs,
+            "meta": [[key, str(value)] for key, value in meta.items()],
+            "note": note,
             "uid": uid,
         }
         self.touch()
@@ -82,7 +84,11 @@ class PlanForm(Part):
         item, errors = self._read(params)
         problem = "" if errors else self._problem(item)
         source = wording.call(item, self.desk.lists.is_name)
-        return Done(data={"python": source, "errors": errors, "problem": problem})
+        with self.desk.hub.lock:
+            seconds = self.desk.hub.mirror.estimates.seconds(item)
+        takes = "" if errors else total_in_words(seconds or 0.0, int(seconds is None))
+        shown = {"python": source, "errors": errors, "problem": problem, "takes": takes}
+        return Done(data=shown)
 
     def do_validate(self, params: Params) -> Done:
         """Tell whether the plan would be accepted."""
@@ -137,8 +143,9 @@ class PlanForm(Part):
         item |= {"args": typed.args, "kwargs": typed.kwargs}
         meta_field = {"name": "meta", "kind": "metadata", "passed": "VAR_KEYWORD", "optional": True}
         meta = collect([meta_field], {"meta": params.get("meta")})
-        if meta.kwargs:
-            item["meta"] = meta.kwargs
+        note = str(params.get("note") or "").strip()
+        if meta.kwargs or note:
+            item["meta"] = {**meta.kwargs, **({"note": note} if note else {})}
         return item, {**typed.errors, **meta.errors}
 
     def _problem(self, item: Mapping[str, Any]) -> str:
@@ -159,4 +166,5 @@ class PlanForm(Part):
 
 
 def _first_line(plan: Mapping[str, Any]) -> str:
-    return wording.shortened(str(plan.get("description") or "").strip().partition("\n")[0], 120)
+    line = str(plan.get("description") or "").strip().partition("\n")[0]
+    return wording.shortened(line.replace("``", ""), 120)

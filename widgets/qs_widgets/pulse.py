@@ -3,6 +3,10 @@
 The hub's thread only notes which parts are affected. This thread compares and sends, so a
 slow comparison never delays the hub, and ten changes within a tenth of a second become one
 message. It prints nothing: text from a thread lands in whichever cell ran last.
+
+When more parts have changed than may be sent, the one that can wait least goes first: the
+status within a tenth of a second, the lists behind the tabs when there is room. Nobody waits
+for ever, for what has waited long is the most urgent.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ class Sender(Protocol):
     """A part of the panel, as the pulse sees it."""
 
     follows: frozenset[str]
+    # How long its changes may wait for those of other parts.
+    patience_s: float
 
     def deliver(self) -> int:
         """Send what has changed; return the size of the message, 0 for none."""
@@ -37,11 +43,13 @@ class Pulse:
     """Keeps the parts of a panel up to date until it is closed."""
 
     def __init__(self, hub: Hub, parts: Sequence[Sender]) -> None:
+        now = time.monotonic()
         self._parts = list(parts)
-        self._waiting: list[Sender] = list(parts)
+        # Until when each part that has changed wants to be sent.
+        self._due: dict[Sender, float] = {part: now + part.patience_s for part in parts}
         self._condition = threading.Condition()
         self._closed = False
-        self._budget = Budget(time.monotonic())
+        self._budget = Budget(now)
         self._end_listening = hub.listen(self._changed)
         self._thread = threading.Thread(target=self._run, name="qs-panel", daemon=True)
         self._thread.start()
@@ -49,8 +57,8 @@ class Pulse:
     def touch(self, part: Sender) -> None:
         """Have a part compared soon, for changes that the hub does not know of."""
         with self._condition:
-            if part not in self._waiting:
-                self._waiting.append(part)
+            if part not in self._due:
+                self._due[part] = time.monotonic() + part.patience_s
                 self._condition.notify()
 
     def close(self) -> None:
@@ -79,9 +87,17 @@ class Pulse:
                 self._budget.spend(time.monotonic(), size)
 
     def _next(self) -> Sender | None:
+        """Return the part to send next, when it may be sent; None at the end."""
         with self._condition:
-            self._condition.wait_for(lambda: self._closed or self._waiting)
-            pause = self._budget.pause(time.monotonic())
-            if pause > 0:
-                self._condition.wait_for(lambda: self._closed, pause)
-            return None if self._closed else self._waiting.pop(0)
+            while True:
+                self._condition.wait_for(lambda: self._closed or self._due)
+                if self._closed:
+                    return None
+                part = min(self._due, key=self._due.__getitem__)
+                urgent = part.patience_s == 0
+                pause = self._budget.pause(time.monotonic(), urgent=urgent)
+                if pause <= 0:
+                    del self._due[part]
+                    return part
+                # Something more urgent may come meanwhile.
+                self._condition.wait(pause)

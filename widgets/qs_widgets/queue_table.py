@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.client.hub import Link
+from qs_jupyter.client.item_files import format_items, parse_items
 from qs_jupyter.errors import BadRequest
 from qs_widgets import wording
-from qs_widgets.changes import Content, Row
-from qs_widgets.controls import returned_uid
+from qs_widgets.changes import Content
+from qs_widgets.controls import returned
+from qs_widgets.durations import Durations, cell
 from qs_widgets.part import Done, Params, Part
 from qs_widgets.sources import module
+from qs_widgets.stretches import KeptRows, Row
 
 if TYPE_CHECKING:
-    from qs_widgets.desk import Desk
+    from qs_widgets.desk import Desk, Lists
 
-RETURNED = "failed, came back"
 STOP = {"item_type": "instruction", "name": "queue_stop"}
 
 
@@ -25,6 +28,8 @@ class QueueTable(Part):
 
     _esm = module("queue_table", "selection", "grid")
     caption = "Queue"
+    looks = frozenset({"python", "save"})
+    patience_s = 0.1
     follows = frozenset({"queue", "history", "status", "connection"})
     methods = frozenset(
         {
@@ -49,10 +54,13 @@ class QueueTable(Part):
         hub = self.desk.hub
         mirror = hub.mirror
         lists = self.desk.lists
-        returned = returned_uid(mirror.queue, mirror.history)
-        rows = self._rows.rows(mirror.queue, lists.is_name, lists.names, returned)
+        durations = self.desk.durations
+        durations.follow(mirror)
+        marks = returned(mirror.queue, mirror.history)
+        rows = self._rows.rows(mirror.queue, lists, durations, marks)
         fields = {
             "connected": hub.link is Link.CONNECTED,
+            "estimate": durations.total,
             "can_undo": bool(self.desk.edits.done),
             "can_redo": bool(self.desk.edits.undone),
         }
@@ -117,6 +125,25 @@ class QueueTable(Part):
         lines = [wording.call(self._item(str(uid)), is_name) for uid in params["uids"]]
         return Done(data="\n".join(lines))
 
+    def do_load(self, params: Params) -> Done:
+        """Add the items of a file, all or none."""
+        name = str(params["name"])
+        content = base64.b64decode(str(params["content"]), validate=True)
+        items = [without_identity(item) for item in parse_items(name, content)]
+        if not items:
+            raise BadRequest(f"{name!r} holds no plans")
+        done = self._add(items, _place(params.get("before")))
+        return Done(f"Added {wording.counted(len(items), 'item')} from {name}", done.data)
+
+    def do_save(self, params: Params) -> Done:
+        """Return the queue as the content of a file."""
+        name = str(params["name"])
+        with self.desk.hub.lock:
+            items = [without_identity(item) for item in self.desk.hub.mirror.queue]
+        return Done(
+            f"Saved {wording.counted(len(items), 'item')} as {name}", format_items(name, items)
+        )
+
     def _add(self, items: list[dict[str, Any]], place: Mapping[str, Any]) -> Done:
         if not items:
             raise BadRequest("There is no line with a plan in that text")
@@ -136,41 +163,39 @@ class RowMaker:
     """Makes rows of items and keeps those of items that have not changed."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Mapping[str, Any], Row]] = {}
-        self._names: frozenset[str] | None = None
+        self._rows = KeptRows()
 
     def rows(
         self,
-        queue: list[dict[str, Any]],
-        is_name: wording.IsName,
-        names: frozenset[str],
-        returned: str | None,
-    ) -> list[Row]:
-        """Return a row per item: key, type, name, parameters, user, note."""
-        if names is not self._names:
-            self._known, self._names = {}, names
-        known, made = self._known, {}
-        for item in queue:
-            uid = item["item_uid"]
-            kept = known.get(uid)
-            made[uid] = kept if kept and kept[0] is item else (item, item_row(item, is_name))
-        self._known = made
-        rows = [row for _, row in made.values()]
-        if returned is not None and rows and rows[0][0] == returned:
-            rows[0] = (*rows[0][:5], RETURNED)
-        return rows
+        queue: Sequence[Mapping[str, Any]],
+        lists: Lists,
+        durations: Durations,
+        marks: Mapping[str, str],
+    ) -> Sequence[Row]:
+        """Return a row per item: key, type, name, parameters, user, note, duration, mark."""
+
+        def made(item: Mapping[str, Any]) -> Row:
+            return (*item_row(item, lists.is_name), cell(item, durations.seconds), "")
+
+        # Other names make other texts, and what was learnt from a plan that ended, other times.
+        rows = self._rows.of(queue, made, (lists.names, durations.generation))
+        return [_marked(row, marks) for row in rows] if marks else rows
+
+
+def _marked(row: Row, marks: Mapping[str, str]) -> Row:
+    mark = marks.get(row[0], "")
+    return row if row[-1] == mark else (*row[:-1], mark)
 
 
 def item_row(item: Mapping[str, Any], is_name: wording.IsName) -> Row:
-    """Return the row of an item: key, type, name, parameters, user, note."""
-    meta = item.get("meta")
+    """Return the lasting part of a row: key, type, name, parameters, user, note."""
     return (
         item["item_uid"],
         item.get("item_type", "plan"),
         item.get("name", ""),
         wording.shortened(wording.parameters(item, is_name)),
         item.get("user", ""),
-        wording.shortened(wording.literal(meta, is_name), 80) if meta else "",
+        wording.shortened(wording.note(item.get("meta"), is_name), 200),
     )
 
 

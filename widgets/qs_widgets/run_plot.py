@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qs_jupyter.client.live_runs import LiveRun, Stream
-from qs_widgets.changes import Row
+from qs_widgets.stretches import Row
 
 KEPT_POINTS = 2000
 MOST_SIGNALS = 6
@@ -45,18 +45,9 @@ def plot_of(run: LiveRun | None) -> RunPlot:
         "points_total": run.points_total,
         "began": run.start.get("time"),
         "ended": (run.stop or {}).get("time"),
-        "left": time_left(run, stream),
+        "left": run.seconds_left,
     }
     return RunPlot(facts, _rows(run, stream, axis, signals))
-
-
-def time_left(run: LiveRun, stream: Stream | None) -> float | None:
-    """Return the seconds that the rest of the run takes at the pace so far."""
-    total, done = run.points_total, run.points_done
-    if run.stop is not None or not total or stream is None or done < 2 or done >= total:
-        return None
-    pace = (stream.times[-1] - stream.times[0]) / (len(stream.times) - 1)
-    return round(pace * (total - done), 1)
 
 
 def _axis(run: LiveRun, stream: Stream | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.client.hub import Link
 from qs_jupyter.client.mirror import Mirror
-from qs_jupyter.errors import Refusal
+from qs_jupyter.errors import BadRequest, Refusal
 from qs_widgets import controls
 from qs_widgets.changes import Content
 from qs_widgets.part import Done, Later, Params, Part
@@ -34,6 +34,8 @@ class StatusBar(Part):
 
     _esm = module("status_bar")
     caption = "Status and controls"
+    looks = frozenset({"show"})
+    patience_s = 0.0
     follows = frozenset({"status", "queue", "history", "connection"})
     methods = frozenset(
         {
@@ -63,8 +65,12 @@ class StatusBar(Part):
             self._lost_at = None
         elif self._lost_at is None:
             self._lost_at = time.time()
+        self.desk.durations.follow(mirror)
         word, kind = controls.state_word(status)
         report = status.get("environment_report") or {}
+        obstacles = controls.obstacles(status)
+        if not is_known:
+            obstacles = dict.fromkeys(obstacles, "The manager does not answer")
         return Content(
             {
                 "link": hub.link.value,
@@ -75,19 +81,25 @@ class StatusBar(Part):
                 "environment": controls.environment_word(status),
                 "report": "" if report.get("ok") is not False else str(report.get("msg") or ""),
                 "queued": status.get("items_in_queue"),
+                "estimate": self.desk.durations.total,
                 "finished": status.get("items_in_history"),
                 "who": f"{self.desk.user} / {self.desk.user_group}",
                 "lock": controls.lock_words(status),
                 "wire": {name: status.get(name) for name in _WIRE_WORDS},
-                "enabled": {
-                    name: is_known and can for name, can in controls.enabled(status).items()
-                },
+                "obstacles": obstacles,
                 "stopping": bool(status.get("queue_stop_pending")),
                 "autostart": bool(status.get("queue_autostart_enabled")),
                 "mode": status.get("plan_queue_mode") or {},
-                "returned": controls.returned_uid(mirror.queue, mirror.history) is not None,
+                "returned": bool(controls.returned(mirror.queue, mirror.history)),
             }
         )
+
+    def do_show(self, params: Params) -> Done:
+        """Bring another part of the panel to the front."""
+        name = str(params["part"])
+        if not self.desk.show(name):
+            raise BadRequest(f"This panel has no section {name!r}: %qserver panel {name}")
+        return Done()
 
     def do_end_plan(self, params: Params) -> Later:
         """Stop, abort or halt the plan, pausing it first when it runs."""

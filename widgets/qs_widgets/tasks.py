@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from qs_jupyter.client.hub import Link
 from qs_jupyter.errors import BadRequest
 from qs_widgets import wording
-from qs_widgets.changes import Content, Row
+from qs_widgets.changes import Content
 from qs_widgets.part import Done, Params, Part
 from qs_widgets.sources import module
+from qs_widgets.stretches import Row
 
 if TYPE_CHECKING:
     from qs_widgets.desk import Desk
@@ -22,7 +24,8 @@ class Tasks(Part):
     """Runs functions and scripts in the worker and lists the tasks."""
 
     _esm = module("tasks", "inputs", "selection", "grid")
-    caption = "Tasks"
+    caption = "Tasks & scripts"
+    looks = frozenset({"result"})
     follows = frozenset({"status", "tasks", "connection"})
     methods = frozenset({"kernel_interrupt", "environment_update"})
 
@@ -50,7 +53,8 @@ class Tasks(Part):
         status = hub.mirror.status
         tasks = {uid: {"status": "running"} for uid in self._labels}
         tasks |= hub.mirror.tasks
-        rows = [task_row(uid, tasks[uid], self._labels.get(uid, "")) for uid in tasks]
+        latest = sorted(tasks, key=lambda uid: tasks[uid].get("time") or math.inf, reverse=True)
+        rows = [task_row(uid, tasks[uid], self._labels.get(uid, "")) for uid in latest[:KEPT]]
         fields = {
             "connected": hub.link is Link.CONNECTED,
             "functions": self._functions,
@@ -59,7 +63,7 @@ class Tasks(Part):
             "runs_task": status.get("manager_state") == "executing_task",
             "background": status.get("worker_background_tasks") or 0,
         }
-        return Content(fields, rows[: -KEPT - 1 : -1])
+        return Content(fields, rows)
 
     def do_function(self, params: Params) -> Done:
         """Call a function that is written like a Python call."""

@@ -48,9 +48,29 @@ def literal(value: Any, is_name: IsName) -> str:
     return repr(value)
 
 
+def note(meta: Any, is_name: IsName) -> str:
+    """Return the metadata of an item in one line, what is called a note first and bare."""
+    maps = [each for each in (meta if isinstance(meta, list) else [meta]) if each]
+    pairs = {
+        key: value for each in maps if isinstance(each, Mapping) for key, value in each.items()
+    }
+    first = [str(pairs.pop("note"))] if "note" in pairs else []
+    rest = [f"{key}: {_bare(value, is_name)}" for key, value in pairs.items()]
+    return " · ".join([*first, *rest])
+
+
+def _bare(value: Any, is_name: IsName) -> str:
+    return value if isinstance(value, str) else literal(value, is_name)
+
+
 def shortened(text: str, longest: int = LONGEST) -> str:
     """Return a text that fits into a cell of a table."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:

@@ -22,7 +22,11 @@ export default part("console", (root, store, line) => {
     "aria-label": "Console output",
     "aria-live": "off",
   });
-  const empty = element("div", { class: "qsj-empty" }, "Nothing has been printed since this panel opened");
+  const empty = element(
+    "div",
+    { class: "qsj-empty" },
+    "Nothing has been printed since this panel was opened.\nWhat plans, scripts and startup files print appears here.",
+  );
   const toEnd = () => {
     port.scrollTop = port.scrollHeight;
   };
@@ -35,8 +39,45 @@ export default part("console", (root, store, line) => {
       show();
     }
   });
-  const save = button("Save", () => saveText("console.txt", store.rows.map((row) => row[1]).join("\n")));
-  const clear = button("Clear", () => store.call("clear"));
+  const save = button(
+    "Save",
+    () => saveText(dated("console", "txt"), store.rows.map((row) => row[1]).join("\n")),
+    { title: "Save these lines to a file" },
+  );
+  const clear = button("Clear", () => store.call("clear"), { title: "Empty the console of this panel" });
+
+  // The worker is a kernel: consoles and notebooks can attach to it.
+  const attachLine = element("code", { class: "qsj-preview qsj-mono" });
+  const attachBox = element(
+    "div",
+    { class: "qsj-attach", hidden: true },
+    element(
+      "div",
+      {},
+      "In a terminal this opens a console in the worker, next to the Run Engine. It can leave at any time.",
+    ),
+    element(
+      "div",
+      { class: "qsj-running-line" },
+      attachLine,
+      button("Copy", () => copyText(attachLine.textContent), { "aria-label": "Copy the command" }),
+    ),
+    element(
+      "div",
+      { class: "qsj-caption" },
+      "For a notebook in the worker choose the kernel RE worker (attached); it is installed once by: qs-jupyter kernelspec install",
+    ),
+  );
+  const attach = button(
+    "Attach a console",
+    () => {
+      attachBox.hidden = !attachBox.hidden;
+      setAttribute(attach, "aria-expanded", String(!attachBox.hidden));
+      if (!attachBox.hidden) copyText(attachLine.textContent);
+      store.tell(attachBox.hidden ? null : "The command is copied: paste it into a terminal");
+    },
+    { title: "Work in the worker by hand, with its devices and its RE", "aria-expanded": "false" },
+  );
   const jump = button(
     "↓ Newest",
     () => {
@@ -83,6 +124,8 @@ export default part("console", (root, store, line) => {
     const rows = wanted ? store.rows.filter((row) => row[1].toLowerCase().includes(wanted)) : store.rows;
     setText(count, wanted ? `${rows.length} of ${store.rows.length} lines` : `${rows.length} lines`);
     empty.hidden = store.rows.length > 0;
+    setText(attachLine, `qserver-console -a ${store.fields.address}`);
+    allow(attach, store.fields.is_open ? "" : "open the environment first");
     if (paused || rows === shown) return;
     if (!rows.length || wanted || !shown.length) rebuild(rows);
     else extend(rows);
@@ -108,11 +151,11 @@ export default part("console", (root, store, line) => {
       count,
       search,
       spread(),
-      pause,
-      save,
-      clear,
+      attach,
+      element("span", { class: "qsj-tools" }, pause, save, clear),
     ),
     line,
+    attachBox,
     element("div", { class: "qsj-console-frame" }, port, empty, jump),
   );
   return { update: show, end: () => sizes.disconnect() };

@@ -9,6 +9,7 @@ const HISTORY_COLUMNS = [
   { title: "Runs", class: "qsj-runs", cell: (row) => row[8] },
   { title: "User", class: "qsj-user", cell: (row) => row[5] },
 ];
+const NOTHING = "No plan has finished yet.\nWhat ran, how it ended and why is listed here.";
 const GOOD = ["completed", "stopped"];
 
 export default part("history", (root, store, line) => {
@@ -24,7 +25,7 @@ export default part("history", (root, store, line) => {
   const details = element("div", { class: "qsj-details", hidden: true });
   const grid = newGrid("History", HISTORY_COLUMNS, {
     badge: (row) => (GOOD.includes(row[1]) ? "" : "qsj-bad-end"),
-    open: (key) => store.call("edit", { key }),
+    open: store.readOnly ? null : (key) => store.call("edit", { key }),
     selected: () => {
       showTools();
       showDetails();
@@ -46,22 +47,35 @@ export default part("history", (root, store, line) => {
   const edit = button("Edit and rerun", () => store.call("edit", { key: chosen()[0] }), {
     title: "Open a copy in the form (Enter)",
   });
-  const save = button("Save as …", async () => {
-    const answer = await store.call("export");
-    if (answer.ok) saveText("history.json", answer.data, "application/json");
+  const plot = button("Plot", () => store.call("plot", { key: chosen()[0] }), {
+    title: "Show the points of this plan above",
   });
+  const save = (ending) => async () => {
+    const name = dated("history", ending);
+    const answer = await store.call("export", { name });
+    if (answer.ok) saveText(name, answer.data);
+  };
+  const saves = [
+    button("Save the history as YAML", save("yaml")),
+    button("Save the history as JSON", save("json")),
+  ];
+  const files = menu("File", "Save the history to a file", saves);
   const clear = confirmButton("Clear", () => store.request("history_clear"), {
     class: "qsj-button qsj-risky",
     title: "Forget all finished items",
   });
 
   const showTools = () => {
-    const connected = store.fields.connected;
     const size = grid.selection.size;
-    rerun.disabled = first.disabled = !connected || !size;
-    edit.disabled = !connected || size !== 1;
-    clear.disabled = !connected || !store.rows.length;
-    save.disabled = !store.rows.length;
+    const away = store.fields.connected ? "" : "the manager does not answer";
+    const none = size ? "" : "select a plan first";
+    const empty = store.rows.length ? "" : "the history is empty";
+    allow(rerun, away || none);
+    allow(first, away || none);
+    allow(edit, away || (size === 1 ? "" : none || "select one plan only"));
+    allow(clear, away || empty);
+    allow(plot, size === 1 ? "" : none || "select one plan only");
+    saves.forEach((each) => allow(each, empty));
   };
 
   const showDetails = async () => {
@@ -102,7 +116,7 @@ export default part("history", (root, store, line) => {
       return words.every((word) => text.includes(word));
     };
     const rows = words.length || failed.box.checked ? store.rows.filter(fits) : store.rows;
-    grid.show(rows, store.rows.length ? "No item fits the filter" : "No plan has finished yet");
+    grid.show(rows, store.rows.length ? "No item fits the filter" : NOTHING);
     setText(
       count,
       rows.length === store.rows.length ? `${rows.length}` : `${rows.length} of ${store.rows.length}`,
@@ -120,8 +134,9 @@ export default part("history", (root, store, line) => {
       filter,
       failed.made,
       spread(),
-      element("span", { class: "qsj-tools" }, rerun, first, edit),
-      element("span", { class: "qsj-tools" }, save, clear),
+      plot,
+      element("span", { class: "qsj-tools qsj-acts" }, rerun, first, edit, clear),
+      files,
     ),
     line,
     grid.made,

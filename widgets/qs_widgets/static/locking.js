@@ -35,11 +35,15 @@ export default part("lock", (root, store, line) => {
       }),
     { class: "qsj-button qsj-main" },
   );
-  const unlock = button("Unlock", () => store.call("unlock", { key: typed() }));
+  const unlock = button("Unlock", () => store.call("unlock", { key: typed() }), {
+    title: "With the key that is typed, or the one that is kept",
+  });
   const check = button("Use this key", () => store.call("check", { key: typed() }), {
     title: "Check the key and work with it while the lock is on",
   });
-  const forget = button("Forget the key", () => store.call("forget"));
+  const forget = button("Forget the key", () => store.call("forget"), {
+    title: "This notebook kernel keeps it no longer",
+  });
   key.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     const isLocked = store.fields.environment || store.fields.queue;
@@ -79,12 +83,18 @@ export default part("lock", (root, store, line) => {
       now,
       scopes.length
         ? `LOCKED: ${scopes.join(" and ")}, ${who}${is.holds_key ? " · you hold the key" : ""}`
-        : "Nothing is locked",
+        : "Nothing is locked: everybody may open the environment and change the queue",
     );
     now.classList.toggle("qsj-locked", scopes.length > 0);
-    lock.disabled = !is.connected;
-    unlock.disabled = check.disabled = !is.connected || !scopes.length;
-    forget.disabled = !is.holds_key;
+    const away = is.connected ? "" : "the manager does not answer";
+    const open = scopes.length ? "" : "nothing is locked";
+    setText(lock, scopes.length ? "Change the lock" : "Lock");
+    lock.classList.toggle("qsj-main", !scopes.length);
+    unlock.classList.toggle("qsj-main", scopes.length > 0);
+    allow(lock, away);
+    allow(unlock, away || open);
+    allow(check, away || open);
+    allow(forget, is.holds_key ? "" : "no key is kept");
     root.classList.toggle("qsj-stale", !is.connected);
   };
 });

@@ -51,7 +51,7 @@ export default part("permissions", (root, store, line) => {
       store.tell(null);
       setText(problem, answer.text);
       preview.replaceChildren();
-      save.disabled = true;
+      showButtons();
       return;
     }
     setText(problem, "");
@@ -85,9 +85,12 @@ export default part("permissions", (root, store, line) => {
   const look_ = button("Preview", look);
   const showButtons = () => {
     const connected = store.fields.connected;
-    save.disabled = !connected || !isEdited() || Boolean(problem.textContent);
-    revert.disabled = !isEdited();
-    reload.disabled = look_.disabled = !connected;
+    const away = connected ? "" : "the manager does not answer";
+    const same = isEdited() ? "" : "nothing is edited";
+    allow(save, away || same || (problem.textContent ? "the text has a mistake" : ""));
+    allow(revert, same);
+    allow(reload, away);
+    allow(look_, away);
     setText(edited, isEdited() ? "edited, not in force" : "in force");
   };
   text.addEventListener("input", schedule);
@@ -112,11 +115,23 @@ export default part("permissions", (root, store, line) => {
       element("div", { class: "qsj-permissions-side" }, problem, preview),
     ),
   );
-  return () => {
+  // What the groups may use is asked for when somebody looks, not before: lists can be long.
+  let seen = null;
+  const lookOnce = () => {
+    if (base && seen !== base && !isEdited() && root.clientHeight) {
+      seen = base;
+      look();
+    }
+  };
+  const sizes = new ResizeObserver(lookOnce);
+  sizes.observe(root);
+  const update = () => {
     const now = store.fields.text || "";
     if (base === null || (now !== base && !isEdited())) text.value = now;
     base = now;
+    lookOnce();
     showButtons();
     root.classList.toggle("qsj-stale", !store.fields.connected);
   };
+  return { update, end: () => sizes.disconnect() };
 });

@@ -25,14 +25,20 @@ export default part("form", (root, store, line) => {
   );
   const moreFields = element("div", { class: "qsj-fields" });
   more.append(moreFields);
+  const takes = element("span", { class: "qsj-caption" });
+  const note = element("input", {
+    type: "text",
+    class: "qsj-input qsj-note-input",
+    placeholder: "for this item only; is kept with its runs",
+    "aria-label": "Note",
+  });
+  note.addEventListener("input", () => schedule());
   const meta = rowsInput([{ title: "name" }, { title: "value" }], () => schedule(), "Metadata for every run");
   meta.set([]);
-  const metaBox = element(
-    "details",
-    { class: "qsj-more" },
-    element("summary", {}, "Metadata for every run of this and the next plans"),
-    meta.made,
-  );
+  const metaTitle = element("summary");
+  const metaBox = element("details", { class: "qsj-more" }, metaTitle, meta.made);
+  // What holds for all plans to come is put aside while an item with its own is edited.
+  let shared = null;
   const preview = element("code", {
     class: "qsj-preview qsj-mono",
     "aria-live": "polite",
@@ -44,6 +50,7 @@ export default part("form", (root, store, line) => {
     name: plan?.name,
     values: Object.fromEntries([...inputs].map(([name, each]) => [name, each.input.get()])),
     meta: meta.get(),
+    note: note.value,
   });
   const where = selectInput(
     [
@@ -63,10 +70,19 @@ export default part("form", (root, store, line) => {
     "aria-label": "Place in the queue",
   });
   const place = () => ({ pos: where.get() === "at" ? Math.max(0, Number(number.value) - 1) : where.get() });
-  const add = button("Add to queue", () => store.call("add", { ...typed(), place: place() }), {
-    class: "qsj-button qsj-main",
+  const addNow = async () => {
+    const answer = await store.call("add", { ...typed(), place: place() });
+    if (answer.ok) {
+      note.value = "";
+      if (shared && !editing) meta.set(shared);
+      if (!editing) shared = null;
+    }
+    schedule();
+  };
+  const add = button("Add to queue", addNow, { class: "qsj-button qsj-main" });
+  const validate = button("Validate", () => store.call("validate", typed()), {
+    title: "Tell whether the manager would take this plan",
   });
-  const validate = button("Validate", () => store.call("validate", typed()));
   const runNow = confirmButton("Run now", () => store.call("run_now", typed()), {
     title: "Run at once, without the queue",
   });
@@ -80,7 +96,8 @@ export default part("form", (root, store, line) => {
     await copyText(`%qserver queue add plan ${preview.textContent}`);
     store.tell("Copied as a command for a cell");
   });
-  const actions = [add, validate, runNow, save, reset, copy];
+  copy.title = "Copy as a command for a cell";
+  const sending = [add, validate, runNow, save];
 
   const schedule = () => {
     clearTimeout(timer);
@@ -90,8 +107,14 @@ export default part("form", (root, store, line) => {
     if (!plan) return;
     const answer = await store.call("preview", typed());
     if (!answer.ok) return;
-    const { python, errors, problem: text } = answer.data;
+    const { python, errors, problem: text, takes: time } = answer.data;
     setText(preview, python);
+    setText(takes, time && `Takes: ${time}`);
+    const rows = meta.get().length;
+    setText(
+      metaTitle,
+      `${editing ? "Metadata of this item" : "Metadata for this and the next plans"}${rows ? ` (${rows})` : ""}`,
+    );
     for (const [name, each] of inputs) {
       setText(each.error, each.touched || editing ? errors[name] || "" : "");
       each.made.classList.toggle("qsj-wrong", Boolean(each.error.textContent));
@@ -163,8 +186,25 @@ export default part("form", (root, store, line) => {
     if (answer.ok) use(answer.data, values);
   };
 
+  // Before a plan is chosen all are listed with what they do, as far as they fit what is typed.
+  const catalogue = element("div", { class: "qsj-catalogue", role: "list", "aria-label": "Plans" });
+  const showCatalogue = () => {
+    const wanted = picker.input.value.trim().toLowerCase();
+    const fitting = (listed || []).filter((each) => each.join(" ").toLowerCase().includes(wanted));
+    catalogue.replaceChildren(
+      ...fitting.map(([name, text]) =>
+        element(
+          "div",
+          { role: "listitem" },
+          button(name, () => choose(name), { class: "qsj-button qsj-plain" }),
+          element("span", { class: "qsj-caption" }, text),
+        ),
+      ),
+    );
+  };
   picker.input.addEventListener("input", () => {
     if (listed?.some(([name]) => name === picker.input.value)) choose(picker.input.value);
+    else if (!plan) showCatalogue();
   });
   picker.input.addEventListener("keydown", (event) => {
     if (event.key === "Enter") choose(picker.input.value);
@@ -172,13 +212,14 @@ export default part("form", (root, store, line) => {
   picker.input.addEventListener("focus", () => picker.input.select());
 
   const showButtons = () => {
-    const connected = store.fields.connected;
-    actions.forEach((each) => (each.disabled = !plan || !connected));
+    const away = store.fields.connected ? "" : "the manager does not answer";
+    sending.forEach((each) => allow(each, away));
     save.hidden = cancel.hidden = !editing;
     setText(heading, editing ? "Edit item" : "Add plan");
     setText(add, editing ? "Add as new" : "Add to queue");
-    actionsBar.hidden = preview.hidden = metaBox.hidden = !plan;
-    empty.hidden = Boolean(plan);
+    actionsBar.hidden = outcome.hidden = metaBox.hidden = noteField.hidden = !plan;
+    catalogue.hidden = Boolean(plan);
+    empty.hidden = Boolean(plan) || !empty.textContent;
   };
 
   const showOpened = () => {
@@ -188,9 +229,16 @@ export default part("form", (root, store, line) => {
     opened = now.number;
     editing = now.uid || null;
     if (now.name) {
+      shared = shared ?? meta.get();
       meta.set(now.meta);
+      note.value = now.note;
       choose(now.name, now.values);
-    } else if (!isFirst) fill({});
+    } else if (!isFirst) {
+      meta.set(shared ?? meta.get());
+      shared = null;
+      note.value = "";
+      fill({});
+    }
     showButtons();
   };
 
@@ -208,11 +256,30 @@ export default part("form", (root, store, line) => {
     reset,
     copy,
   );
-  const empty = element("div", { class: "qsj-form-empty" }, "Choose a plan to see its parameters.");
+  const empty = element("div", { class: "qsj-form-empty" });
+  const noteField = element(
+    "div",
+    { class: "qsj-field" },
+    element("span", { class: "qsj-field-name", "aria-hidden": "true" }, "Note"),
+    note,
+  );
+  const outcome = element("div", { class: "qsj-outcome" }, preview, takes);
   root.append(
     element("div", { class: "qsj-bar" }, heading, picker.input, picker.list, description),
     line,
-    element("div", { class: "qsj-form-body" }, empty, fields, more, metaBox, preview, problem, actionsBar),
+    element(
+      "div",
+      { class: "qsj-form-body" },
+      empty,
+      catalogue,
+      fields,
+      noteField,
+      more,
+      metaBox,
+      outcome,
+      problem,
+      actionsBar,
+    ),
   );
 
   return () => {
@@ -220,8 +287,8 @@ export default part("form", (root, store, line) => {
     if (plans !== listed) {
       listed = plans;
       picker.list.replaceChildren(...plans.map(([name, text]) => element("option", { value: name }, text)));
-      if (!plans.length) setText(empty, "No plan is allowed yet: open the environment.");
-      else setText(empty, `Choose one of ${plans.length} plans to see its parameters.`);
+      setText(empty, plans.length ? "" : "No plan can be chosen yet: open the environment first.");
+      showCatalogue();
     }
     showOpened();
     showButtons();

@@ -1,23 +1,40 @@
 // The queue: table, toolbar, keys, drag and drop.
 
-const COLUMNS = [
-  { title: "#", class: "qsj-number", cell: (row) => row[6] },
+// A row: key, type, name, parameters, user, note, duration, mark.
+const noteOf = (row) => [row[7], row[5]].filter(Boolean).join(" · ");
+
+const columnsWith = (placeOf) => [
+  { title: "#", class: "qsj-number", cell: placeOf },
   { title: "Plan", class: "qsj-name", cell: (row) => (row[1] === "instruction" ? `■ ${row[2]}` : row[2]) },
   { title: "Parameters", class: "qsj-wide qsj-mono", cell: (row) => row[3], hint: (row) => row[3] },
   { title: "User", class: "qsj-user", cell: (row) => row[4] },
-  { title: "Note", class: "qsj-note", cell: (row) => row[5], hint: (row) => row[5] },
+  {
+    title: "Est.",
+    class: "qsj-estimated",
+    cell: (row) => row[6],
+    hint: (row) => (row[6] === "?" ? "Unknown: no plan like this has finished yet" : ""),
+  },
+  { title: "Note", class: "qsj-note", cell: noteOf, hint: noteOf },
 ];
 const badge = (row) =>
-  `${row[1] === "instruction" ? "qsj-instruction" : ""} ${row[5].startsWith("failed, came back") ? "qsj-returned" : ""}`;
+  `${row[1] === "instruction" ? "qsj-instruction" : ""} ${row[7] ? "qsj-returned" : ""}`;
 
-// The rows with their places; an order that the manager has not confirmed yet comes first.
+// The rows in an order that the manager has not confirmed yet.
 function ordered(rows, order) {
-  const numbered = rows.map((row, index) => [...row, index + 1]);
-  if (!order) return numbered;
-  const byKey = new Map(numbered.map((row) => [row[0], row]));
-  return order
-    .filter((key) => byKey.has(key))
-    .map((key, index) => [...byKey.get(key).slice(0, 6), index + 1]);
+  const byKey = new Map(rows.map((row) => [row[0], row]));
+  return order.filter((key) => byKey.has(key)).map((key) => byKey.get(key));
+}
+
+const LARGEST_FILE = 5e6;
+
+async function base64Of(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let text = "";
+  // In pieces: a call takes only so many arguments.
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return btoa(text);
 }
 
 function moved(keys, chosen, before) {
@@ -27,8 +44,13 @@ function moved(keys, chosen, before) {
   return [...rest.slice(0, at), ...chosen, ...rest.slice(at)];
 }
 
+const EMPTY = [
+  "The queue is empty.",
+  "Choose a plan under Add plan, drop a file here, or paste lines such as count([det1], num=3).",
+].join("\n");
+
 const matches = (row, words) => {
-  const text = `${row[2]} ${row[3]} ${row[4]} ${row[5]}`.toLowerCase();
+  const text = `${row[2]} ${row[3]} ${row[4]} ${noteOf(row)}`.toLowerCase();
   return words.every((word) => text.includes(word));
 };
 
@@ -36,7 +58,10 @@ export default part("queue", (root, store, line) => {
   let order = null;
   let revision = -1;
   let wanted = null;
-  const all = () => ordered(store.rows, order);
+  const all = () => (order ? ordered(store.rows, order) : store.rows);
+  // The places of rows that are filtered; without a filter a row stands where it is shown.
+  let places = null;
+  const placeOf = (row, index) => (places ? places.get(row[0]) : index) + 1;
 
   const filter = element("input", {
     type: "search",
@@ -45,10 +70,12 @@ export default part("queue", (root, store, line) => {
     "aria-label": "Filter the queue",
   });
   const count = element("span", { class: "qsj-count", "aria-live": "polite" });
-  const grid = newGrid("Queue", COLUMNS, {
+  const estimate = element("span", { class: "qsj-count qsj-queue-total" });
+  estimate.title = "Learnt from plans that have finished";
+  const grid = newGrid("Queue", columnsWith(placeOf), {
     badge,
-    open: (key) => store.call("edit", { uid: key }),
-    move: (keys, before) => move(keys, before),
+    open: store.readOnly ? null : (key) => store.call("edit", { uid: key }),
+    move: store.readOnly ? null : (keys, before) => move(keys, before),
     selected: () => showTools(),
     key: (event) => useKey(event),
   });
@@ -58,17 +85,19 @@ export default part("queue", (root, store, line) => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const rows = all();
     const seen = words.length ? rows.filter((row) => matches(row, words)) : rows;
+    places = words.length ? new Map(rows.map((row, index) => [row[0], index])) : null;
     grid.show(
       seen,
       rows.length
         ? "No item fits the filter"
         : store.fields.connected
-          ? "The queue is empty: add a plan, or paste lines such as count([det1], num=3)"
-          : "Nothing is known about the queue yet",
+          ? EMPTY
+          : "Nothing is known about the queue yet: the manager has not answered",
     );
     const size = grid.selection.size;
     const shown = seen.length === rows.length ? `${rows.length}` : `${seen.length} of ${rows.length}`;
     setText(count, `${shown}${size > 1 ? ` · ${size} selected` : ""}`);
+    setText(estimate, store.fields.estimate || "");
   };
 
   // Show the new order at once; the manager's next word confirms it, a refusal takes it back.
@@ -122,38 +151,89 @@ export default part("queue", (root, store, line) => {
   };
   const paste = (text) => store.call("paste", { text, before: chosen()[0] ?? null }).then(select);
 
+  // The whole file goes as one message; what is too long for one is no queue.
+  const load = async (file) => {
+    if (file.size > LARGEST_FILE) {
+      store.tell(`${file.name} is too large: more than ${LARGEST_FILE / 1e6} MB`, "refused");
+      return;
+    }
+    const content = await base64Of(file);
+    const answer = await store.call("load", { name: file.name, content, before: chosen()[0] ?? null });
+    select(answer);
+  };
+  const save = (ending) => async () => {
+    const name = dated("queue", ending);
+    const answer = await store.call("save", { name });
+    if (answer.ok) saveText(name, answer.data);
+  };
+
   const tool = (label, act, hint, properties = {}) => button(label, act, { title: hint, ...properties });
+  const mover = (sign, label, act, hint) => signButton(sign, label, act, { title: hint });
   const tools = {
-    Top: tool("Top", () => step("top"), "Move to the front (Ctrl+Shift+Up)"),
-    Up: tool("Up", () => step("up"), "Move up (Alt+Up)"),
-    Down: tool("Down", () => step("down"), "Move down (Alt+Down)"),
-    Bottom: tool("Bottom", () => step("bottom"), "Move to the back (Ctrl+Shift+Down)"),
+    Top: mover("⤒", "Top", () => step("top"), "Move to the front (Ctrl+Shift+Up)"),
+    Up: mover("↑", "Up", () => step("up"), "Move up (Alt+Up)"),
+    Down: mover("↓", "Down", () => step("down"), "Move down (Alt+Down)"),
+    Bottom: mover("⤓", "Bottom", () => step("bottom"), "Move to the back (Ctrl+Shift+Down)"),
     Edit: tool("Edit", edit, "Open in the form (Enter)"),
     Duplicate: tool("Duplicate", duplicate, "Copy behind the selection (Ctrl+D)"),
     Delete: tool("Delete", remove, "Remove from the queue (Delete)"),
   };
+  const file = element("input", {
+    type: "file",
+    accept: ".json,.yaml,.yml,.csv,.xlsx,.xls",
+    hidden: true,
+    "aria-label": "File with plans",
+  });
+  file.addEventListener("change", async () => {
+    if (file.files[0]) await load(file.files[0]);
+    file.value = "";
+  });
+  const brings = (event) => event.dataTransfer.types.includes("Files") && !store.readOnly;
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    grid.made.addEventListener(kind, (event) => {
+      if (!brings(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (kind === "drop" && event.dataTransfer.files[0]) load(event.dataTransfer.files[0]);
+    });
+  }
+  const loadTool = button("Load plans from a file …", () => file.click(), {
+    class: "qsj-button qsj-acts",
+    title: "JSON, YAML, CSV or Excel; all items are added, or none",
+  });
+  const saves = [
+    button("Save the queue as YAML", save("yaml")),
+    button("Save the queue as JSON", save("json")),
+  ];
+  const files = menu("File", "Load plans from a file, save the queue to one", [loadTool, ...saves]);
   const runNow = confirmButton("Run now", () => store.call("run_now", { uid: chosen()[0] }), {
     title: "Run a copy at once, without the queue",
   });
   const copyTool = tool("Copy", copy, "Copy as Python (Ctrl+C)");
   const stop = tool("Insert stop", stopHere, "Stop the queue before the selected item");
-  const undoTool = tool("Undo", undo, "Take back the last edit of this panel (Ctrl+Z)");
-  const redoTool = tool("Redo", redo, "Do it again (Ctrl+Shift+Z)");
+  const undoTool = mover("↶", "Undo", undo, "Take back the last edit of this panel (Ctrl+Z)");
+  const redoTool = mover("↷", "Redo", redo, "Do it again (Ctrl+Shift+Z)");
   const clear = confirmButton("Clear", () => store.request("queue_clear"), {
     title: "Remove all items",
     class: "qsj-button qsj-risky",
   });
 
   const showTools = () => {
-    const some = grid.selection.size > 0;
-    const connected = store.fields.connected;
-    Object.values(tools).forEach((each) => (each.disabled = !some || !connected));
-    tools.Edit.disabled = runNow.disabled = grid.selection.size !== 1 || !connected;
-    copyTool.disabled = !some;
-    stop.disabled = !connected;
-    clear.disabled = !connected || !store.rows.length;
-    undoTool.disabled = !connected || !store.fields.can_undo;
-    redoTool.disabled = !connected || !store.fields.can_redo;
+    const size = grid.selection.size;
+    const away = store.fields.connected ? "" : "the manager does not answer";
+    const none = size ? "" : "select an item first";
+    const notOne = size === 1 ? "" : none || "select one item only";
+    Object.values(tools).forEach((each) => allow(each, away || none));
+    allow(tools.Edit, away || notOne);
+    allow(runNow, away || notOne);
+    allow(copyTool, none);
+    allow(stop, away);
+    allow(loadTool, away);
+    const empty = store.rows.length ? "" : "the queue is empty";
+    saves.forEach((each) => allow(each, empty));
+    allow(clear, away || empty);
+    allow(undoTool, away || (store.fields.can_undo ? "" : "this panel has changed nothing yet"));
+    allow(redoTool, away || (store.fields.can_redo ? "" : "nothing was taken back"));
   };
 
   const useKey = (event) => {
@@ -182,7 +262,8 @@ export default part("queue", (root, store, line) => {
         .filter(Boolean)
         .join(" ")
     ];
-    if (act) act();
+    const looks = act === copy || event.key === "/";
+    if (act && (looks || !store.readOnly)) act();
     return Boolean(act);
   };
 
@@ -197,7 +278,7 @@ export default part("queue", (root, store, line) => {
   grid.made.addEventListener("paste", (event) => {
     const text = event.clipboardData.getData("text/plain");
     event.preventDefault();
-    if (text.trim()) paste(text);
+    if (text.trim() && !store.readOnly) paste(text);
   });
 
   root.append(
@@ -206,14 +287,17 @@ export default part("queue", (root, store, line) => {
       { class: "qsj-bar", role: "toolbar", "aria-label": "Edit the queue" },
       element("strong", {}, "Queue"),
       count,
+      estimate,
       filter,
       element(
         "span",
         { class: "qsj-toolbox" },
-        element("span", { class: "qsj-tools" }, tools.Top, tools.Up, tools.Down, tools.Bottom),
-        element("span", { class: "qsj-tools" }, tools.Edit, tools.Duplicate, copyTool, tools.Delete),
-        element("span", { class: "qsj-tools" }, stop, runNow),
-        element("span", { class: "qsj-tools" }, undoTool, redoTool, clear),
+        element("span", { class: "qsj-tools qsj-acts" }, undoTool, redoTool),
+        element("span", { class: "qsj-tools qsj-acts" }, tools.Top, tools.Up, tools.Down, tools.Bottom),
+        element("span", { class: "qsj-tools qsj-acts" }, tools.Edit, tools.Duplicate, copyTool, tools.Delete),
+        element("span", { class: "qsj-tools qsj-acts" }, stop, runNow, clear),
+        files,
+        file,
       ),
     ),
     line,

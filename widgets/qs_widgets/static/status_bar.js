@@ -11,19 +11,25 @@ const LINKS = {
 export default part("status", (root, store, line) => {
   const text = (name) => element("span", { class: `qsj-${name}` });
   const parts = Object.fromEntries(
-    ["link", "address", "state", "environment", "queued", "finished", "who", "lockword", "report", "age"].map(
-      (name) => [name, text(name)],
-    ),
+    ["link", "address", "state", "environment", "queued", "finished", "who", "report", "age"].map((name) => [
+      name,
+      text(name),
+    ]),
   );
   parts.state.setAttribute("role", "status");
-  const fact = (caption, value) =>
-    element("span", { class: "qsj-fact" }, element("span", { class: "qsj-caption" }, caption), value);
+  const estimate = element("span", { class: "qsj-caption qsj-estimate" });
+  estimate.title = "Learnt from plans that have finished";
+  const fact = (caption, ...values) =>
+    element("span", { class: "qsj-fact" }, element("span", { class: "qsj-caption" }, caption), ...values);
 
   const request = (method, params) => () => store.request(method, params);
   const end = (how) => () => store.call("end_plan", { how });
   const risky = { class: "qsj-button qsj-risky" };
-  const open = button("Open", request("environment_open"));
-  const close = button("Close", request("environment_close"));
+  const open = button("Open", request("environment_open"), {
+    class: "qsj-button qsj-main",
+    title: "Start the worker and load the startup files",
+  });
+  const close = button("Close", request("environment_close"), { title: "End the worker in order" });
   const destroy = confirmButton("Destroy", request("environment_destroy"), {
     ...risky,
     title: "Kill the worker, whatever it does",
@@ -35,16 +41,21 @@ export default part("status", (root, store, line) => {
     { class: "qsj-button qsj-main", title: "Run the queue from its front" },
     () => store.fields.returned,
   );
-  const stopQueue = button("Stop after plan", () =>
-    store.request(store.fields.stopping ? "queue_stop_cancel" : "queue_stop"),
+  const stopQueue = button(
+    "Stop after plan",
+    () => store.request(store.fields.stopping ? "queue_stop_cancel" : "queue_stop"),
+    { title: "Let the running plan end and start no other" },
   );
   const pause = button("Pause", request("re_pause", { option: "deferred" }), {
     title: "Pause at the next checkpoint",
   });
   const pauseNow = button("Pause now", request("re_pause", { option: "immediate" }), {
-    title: "Pause at once",
+    title: "Pause at once and go back to the last checkpoint",
   });
-  const resume = button("Resume", request("re_resume"), { class: "qsj-button qsj-main" });
+  const resume = button("Resume", request("re_resume"), {
+    class: "qsj-button qsj-main",
+    title: "Go on from the last checkpoint",
+  });
   const stop = button("Stop", end("stop"), {
     title: "End the plan; what it measured counts as complete",
   });
@@ -58,6 +69,10 @@ export default part("status", (root, store, line) => {
   auto.made.title = "Start by itself whenever there is something to run";
   loop.made.title = "Put each finished item at the back of the queue";
   ignore.made.title = "Go on with the next item after a failure";
+  const lock = button("", () => store.call("show", { part: "lock" }), {
+    class: "qsj-button qsj-lockword",
+    title: "Lock and unlock",
+  });
 
   root.append(
     element(
@@ -66,15 +81,14 @@ export default part("status", (root, store, line) => {
       element("span", { class: "qsj-connection" }, parts.link, parts.address),
       parts.state,
       fact("Environment", parts.environment),
-      fact("Queue", parts.queued),
+      fact("Queue", parts.queued, estimate),
       fact("History", parts.finished),
       spread(),
-      parts.who,
-      parts.lockword,
+      element("span", { class: "qsj-fact qsj-person" }, parts.who, lock),
     ),
     element(
       "div",
-      { class: "qsj-controls" },
+      { class: "qsj-controls qsj-acts" },
       group("Environment", open, close, destroy),
       group("Queue", start, stopQueue, auto.made, loop.made, ignore.made),
       group("Plan", pause, pauseNow, resume, stop, abort, halt),
@@ -84,12 +98,9 @@ export default part("status", (root, store, line) => {
     line,
   );
 
-  return (now) => {
-    const is = now.fields;
-    const can = is.enabled || {};
-    root.dataset.state = is.kind;
-    root.dataset.link = is.link;
+  const showHow = (is) => {
     setText(parts.link, `${LINKS[is.link] || "○"} ${is.link}`);
+    parts.link.title = is.address;
     setText(parts.address, is.address);
     setText(parts.state, `${SHAPES[is.kind] || ""} ${is.state}`);
     parts.state.className = `qsj-state qsj-state-${is.kind}`;
@@ -98,37 +109,49 @@ export default part("status", (root, store, line) => {
       .join("\n");
     setText(parts.environment, is.environment);
     setText(parts.queued, is.queued ?? "–");
+    setText(estimate, is.estimate ? `(${is.estimate})` : "");
     setText(parts.finished, is.finished ?? "–");
     setText(parts.who, is.who);
     const locked = is.lock.endsWith(" locked");
-    setText(parts.lockword, locked ? `■ ${is.lock}` : is.lock);
-    parts.lockword.classList.toggle("qsj-locked", locked);
+    setText(lock, locked ? `■ ${is.lock}` : is.lock || "lock unknown");
+    lock.classList.toggle("qsj-locked", locked);
+    lock.disabled = store.readOnly;
     setText(parts.report, is.report ? `⚠ The environment could not be opened: ${is.report}` : "");
     parts.report.hidden = !is.report;
-    const hint = is.queued === null ? "No manager answers: start one with start-re-manager" : "";
-    setText(
-      parts.age,
-      is.lost_at
-        ? `⚠ Since ${clockTime(is.lost_at)} the manager does not answer: what you see may be out of date`
-        : hint,
-    );
-    parts.age.hidden = is.link === "connected" || !parts.age.textContent;
-    open.disabled = !can.open;
-    close.disabled = !can.close;
-    destroy.disabled = !can.destroy;
-    start.disabled = !can.start;
-    stopQueue.disabled = !can.stop;
+    const since = is.lost_at && `Since ${clockTime(is.lost_at)} the manager does not answer`;
+    setText(parts.age, since ? `⚠ ${since}: what you see may be out of date` : "");
+    parts.age.hidden = is.link === "connected" || !since;
+  };
+
+  return (now) => {
+    const is = now.fields;
+    const no = is.obstacles || {};
+    root.dataset.state = is.kind;
+    root.dataset.link = is.link;
+    showHow(is);
     setText(stopQueue, is.stopping ? "Cancel the stop" : "Stop after plan");
-    pause.disabled = pauseNow.disabled = !can.pause;
-    resume.disabled = !can.resume;
-    stop.disabled = abort.disabled = halt.disabled = !can.end;
+    for (const [control, obstacle] of [
+      [open, no.open],
+      [close, no.close],
+      [destroy, no.destroy],
+      [start, no.start],
+      [stopQueue, no.stop],
+      [pause, no.pause],
+      [pauseNow, no.pause],
+      [resume, no.resume],
+      [stop, no.end],
+      [abort, no.end],
+      [halt, no.end],
+    ]) {
+      allow(control, obstacle);
+    }
     for (const [each, on] of [
       [auto, is.autostart],
       [loop, is.mode?.loop],
       [ignore, is.mode?.ignore_failures],
     ]) {
       each.box.checked = Boolean(on);
-      each.box.disabled = !can.modes;
+      allow(each.box, no.modes);
     }
   };
 });

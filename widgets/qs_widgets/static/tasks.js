@@ -50,7 +50,7 @@ export default part("tasks", (root, store, line) => {
       }),
     { class: "qsj-button qsj-main" },
   );
-  const file = element("input", { type: "file", accept: ".py,text/x-python", hidden: true });
+  const file = element("input", { type: "file", accept: ".py,text/x-python", hidden: true, "aria-label": "Script file" });
   file.addEventListener("change", async () => {
     if (file.files[0]) script.value = await file.files[0].text();
     file.value = "";
@@ -92,6 +92,18 @@ export default part("tasks", (root, store, line) => {
     );
   };
 
+  const showTools = () => {
+    const is = store.fields;
+    const away = is.connected ? "" : "the manager does not answer";
+    const closed = away || (is.is_open ? "" : "open the environment first");
+    const busy = is.is_idle ? "" : "the worker is busy; in the background it can be done";
+    allow(run, closed || (functionBack.box.checked ? "" : busy));
+    allow(upload, closed || (scriptBack.box.checked ? "" : busy));
+    allow(update, closed || (is.is_idle ? "" : "the worker is busy"));
+    allow(interrupt, away || (is.runs_task ? "" : "no task is running"));
+  };
+  for (const each of [functionBack, scriptBack]) each.box.addEventListener("change", showTools);
+
   root.append(
     line,
     element(
@@ -128,13 +140,9 @@ export default part("tasks", (root, store, line) => {
           ...(functions || []).map((each) => element("option", { value: `${each}()` })),
         );
       }
-      const ready = is.connected && is.is_open;
-      run.disabled = !ready || (!is.is_idle && !functionBack.box.checked);
-      upload.disabled = !ready || (!is.is_idle && !scriptBack.box.checked);
-      update.disabled = !ready || !is.is_idle;
-      interrupt.disabled = !is.connected || !is.runs_task;
+      showTools();
       setText(background, is.background ? `${is.background} in the background` : "");
-      grid.show(store.rows, "No task yet");
+      grid.show(store.rows, "No task yet.\nWhat is called or run above is listed here with its result.");
       root.classList.toggle("qsj-stale", !is.connected);
       showResult();
     },

@@ -77,6 +77,43 @@ function confirmButton(label, act, properties = {}, asks = () => true) {
   return made;
 }
 
+// Enable a control, or have it say why it is of no use now.
+function allow(target, obstacle) {
+  const said = target.closest("label") || target;
+  if (said.dataset.hint === undefined) said.dataset.hint = said.title;
+  target.disabled = Boolean(obstacle);
+  const title = [said.dataset.hint, obstacle ? `Not now: ${obstacle}` : ""].filter(Boolean).join("\n");
+  if (said.title !== title) said.title = title;
+}
+
+// A button whose word makes room for a sign where there is little of it.
+function signButton(sign, label, act, properties = {}) {
+  const made = button("", act, { ...properties, "aria-label": label });
+  made.append(
+    element("span", { class: "qsj-brief", "aria-hidden": "true" }, sign),
+    element("span", { class: "qsj-word" }, label),
+  );
+  return made;
+}
+
+// A button that unfolds others; `entries` are buttons, or inputs with a label.
+function menu(label, hint, entries, properties = {}) {
+  const face = element("summary", { class: "qsj-button", title: hint }, `${label} ▾`);
+  const list = element("div", { class: "qsj-menu-list", role: "group", "aria-label": label }, ...entries);
+  const made = element("details", { class: "qsj-menu", ...properties }, face, list);
+  const close = () => (made.open = false);
+  list.addEventListener("click", (event) => event.target.closest("button") && close());
+  made.addEventListener("focusout", (event) => {
+    if (made.open && event.relatedTarget && !made.contains(event.relatedTarget)) close();
+  });
+  made.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !made.open) return;
+    close();
+    face.focus();
+  });
+  return made;
+}
+
 function checkbox(label, act, properties = {}) {
   const box = element("input", { type: "checkbox", ...properties });
   box.addEventListener("change", () => waitFor(box, act ? act(box.checked) : null));
@@ -125,6 +162,14 @@ function saveText(name, text, type = "text/plain") {
   const url = URL.createObjectURL(new Blob([text], { type }));
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+// A name for a file of today.
+function dated(name, ending) {
+  const now = new Date();
+  const two = (number) => String(number).padStart(2, "0");
+  const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+  return `${name}-${day}-${two(now.getHours())}${two(now.getMinutes())}.${ending}`;
 }
 
 function clockTime(seconds) {

@@ -10,7 +10,8 @@ function part(name, build) {
         store.connect(model);
       },
       render({ el }) {
-        const root = element("section", { class: `qsj qsj-${name}` });
+        const reading = store.readOnly ? " qsj-read-only" : "";
+        const root = element("section", { class: `qsj qsj-${name}${reading}` });
         keepKeys(root);
         const line = messageLine(store);
         const built = build(root, store, line.made);
@@ -23,8 +24,10 @@ function part(name, build) {
         const end = store.listen(show);
         el.append(root);
         show();
+        store.enter();
         return () => {
           end();
+          store.leave();
           built.end?.();
         };
       },

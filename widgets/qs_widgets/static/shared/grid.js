@@ -135,8 +135,13 @@ function newGrid(label, columns, hooks = {}) {
     if (key) hooks.open?.(key);
   });
   port.addEventListener("scroll", () => requestAnimationFrame(paint));
-  const sizes = new ResizeObserver(() => paint());
+  const sizes = new ResizeObserver(() => {
+    // The titles stand above their columns, with and without a scroll bar.
+    head.style.paddingRight = `${8 + port.offsetWidth - port.clientWidth}px`;
+    paint();
+  });
   sizes.observe(port);
+  sizes.observe(space);
 
   const scrollAtEdge = (event) => {
     const box = port.getBoundingClientRect();
@@ -202,8 +207,8 @@ function newGrid(label, columns, hooks = {}) {
     },
     show(newRows, emptyText) {
       const before = keys;
+      if (rows !== newRows) keys = newRows.map((row) => row[0]);
       rows = newRows;
-      keys = newRows.map((row) => row[0]);
       const pruned = selection.prune(keys, before);
       empty.hidden = rows.length > 0;
       setText(empty, emptyText);

@@ -50,6 +50,7 @@ function newSelection(changed) {
     },
     // Forget rows that are gone; the active place passes to the row that took it.
     prune(keys, before) {
+      if (!chosen.size && active === null) return false;
       const known = new Set(keys);
       let pruned = false;
       for (const key of [...chosen]) {

@@ -11,7 +11,7 @@ const BUSY = "The notebook kernel is busy: this acts when its cell ends. From a 
 function newStore() {
   const listeners = new Set();
   const pending = new Map();
-  const store = { rev: -1, fields: {}, rows: [], note: null };
+  const store = { rev: -1, fields: {}, rows: [], note: null, readOnly: false };
   let model = null;
   let asked = false;
   let noteTimer = null;
@@ -30,6 +30,7 @@ function newStore() {
     if (!snapshot || snapshot.rev < store.rev) return;
     store.rev = snapshot.rev;
     store.fields = snapshot.fields;
+    store.readOnly = Boolean(snapshot.read_only);
     store.rows = snapshot.rows;
     if (snapshot.note) store.tell(snapshot.note, "refused");
     changed();
@@ -59,6 +60,15 @@ function newStore() {
     } catch (error) {
       store.tell(`No notebook kernel: ${error.message}`, "refused");
       return false;
+    }
+  };
+
+  // A view that goes with its kernel has nobody to tell it to.
+  const quietly = (message) => {
+    try {
+      model.send(message);
+    } catch {
+      // There is nobody.
     }
   };
 
@@ -103,6 +113,18 @@ function newStore() {
       pending.set(id, { resolve, timer });
       if (!send({ do: name, id, params })) takeAnswer({ id, ok: false, text: "" });
     });
+  };
+
+  // Pages that show nothing of a part are sent nothing of it.
+  let views = 0;
+  const page = newId("page");
+  store.enter = () => {
+    views += 1;
+    if (views === 1) send({ do: "shown", page });
+  };
+  store.leave = () => {
+    views -= 1;
+    if (views === 0) quietly({ do: "hidden", page });
   };
 
   store.request = (method, params = {}) => store.call("request", { method, params });
