@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -181,9 +182,14 @@ def test_a_plan_that_the_group_may_not_use_is_refused_and_explained() -> None:
     assert "Plan 'free' is not in the list of allowed plans. (it exists, but" in text
 
 
-@pytest.mark.parametrize("name", [None, 5, ["count"]])
+@pytest.mark.parametrize("name", [5, ["count"]])
 def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
     assert f"Plan {name!r} is not in the list" in refusal({"name": name})
+
+
+@pytest.mark.parametrize("item", [{}, {"name": None}])
+def test_a_plan_without_a_name_is_told_so(item: dict[str, Any]) -> None:
+    assert "The name of the plan is not specified" in refusal(item)
 
 
 def test_a_call_that_does_not_fit_is_refused_with_the_reason() -> None:
@@ -278,8 +284,8 @@ GROUP_DEVICES = ["det1", "det1.val", "secret.inner"]
         ("list[__MOVABLE__]", {"convert_device_names": False}, []),
         ("list[__PLAN__]", {}, ["count"]),
         ("list[__PLAN_OR_DEVICE__]", {}, [*GROUP_DEVICES, "count"]),
-        ("list[__CALLABLE__]", {}, ["one_shot"]),
-        ("list[str]", {"eval_expressions": True}, ["one_shot"]),
+        ("list[__CALLABLE__ | str]", {}, ["count", "one_shot"]),
+        ("list[str]", {"eval_expressions": True}, ["count", "one_shot"]),
         ("list[bluesky.protocols.HasHints]", {}, GROUP_DEVICES),
     ],
 )
@@ -316,12 +322,49 @@ def test_metadata_is_never_converted(name: str) -> None:
     ).convert == {"args": ["det1"], "kw": ["det2"]}
 
 
-def test_callables_need_the_permission_for_functions() -> None:
-    described = plan("p", parameter("k", "__CALLABLE__"))
-    for name in ("exec", "RE", "one_shot.__globals__", "one_shot.x", "__import__", "one_shot()"):
+NO_CALLABLES = ("exec", "RE", "one_shot.__globals__", "one_shot.x", "__import__", "one_shot()")
+
+
+@pytest.mark.parametrize("type_", ["__CALLABLE__ | str", "list[typing.Any] | __CALLABLE__"])
+def test_callables_need_the_permission_for_functions(type_: str) -> None:
+    described = plan("p", parameter("k", type_))
+    for name in NO_CALLABLES:
         assert converted(described, name) == {}
     known = catalogue(p=described)
     assert known.call(item("p", "RE"), "root").convert == {"k": ["RE"]}
+
+
+@pytest.mark.parametrize(
+    ("type_", "wrap"),
+    [
+        ("__CALLABLE__", lambda name: name),
+        ("typing.Optional[typing.Callable]", lambda name: name),
+        ("__CALLABLE__ | list[__CALLABLE__]", lambda name: ["one_shot", name]),
+        ("tuple[int, collections.abc.Callable[..., str]]", lambda name: [1, name]),
+    ],
+)
+def test_where_only_a_callable_makes_sense_other_text_is_refused_at_once(
+    type_: str, wrap: Callable[[str], Any]
+) -> None:
+    described = plan("p", parameter("k", type_, default="None"))
+    for name in NO_CALLABLES:
+        assert f"{name!r} is no function or plan that group 'primary' may use (parameter 'k')" in (
+            refusal(item("p", k=wrap(name)), p=described)
+        )
+    catalogue(p=described).check_plan(item("p", k=wrap("one_shot")), "primary")
+    catalogue(p=described).check_plan(item("p"), "primary")
+
+
+def test_a_misspelt_plan_among_callables_is_refused_with_a_suggestion() -> None:
+    described = plan("p", parameter("k", "__CALLABLE__"))
+    text = refusal(item("p", "conut"), p=described)
+    assert "(did you mean 'count'?). Functions are opened to a group by 'allowed_fun" in text
+
+
+def test_plans_that_the_group_may_run_are_callables_too() -> None:
+    described = plan("p", parameter("k", "list[__CALLABLE__]"))
+    assert converted(described, ["count", "one_shot"]) == {"k": ["count", "one_shot"]}
+    assert "'_hidden' is no function or plan" in refusal(item("p", ["_hidden"]), p=described)
 
 
 def test_defaults_of_the_decorator_are_added_and_converted_like_values() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import msgpack
 import pytest
 
-from qs_jupyter.encoded import EncodedList, EncodedText
+from qs_jupyter.encoded import EncodedList, EncodedText, joined
 from qs_jupyter.errors import ProtocolFailure
+from qs_jupyter.huge_json import HUGE_BYTES
 from qs_jupyter.wire.codec import codec
 
 MESSAGES: list[dict[str, Any]] = [
@@ -40,3 +41,33 @@ def test_joined_parts_are_spelled_like_a_message_that_is_encoded_as_a_whole() ->
 def test_a_frame_that_is_no_message_is_refused_with_a_reason(name: str) -> None:
     with pytest.raises(ProtocolFailure, match="Failed to decode the request"):
         codec(name).decode(b"\xc1 not a message")
+
+
+@pytest.mark.parametrize(("name", "part"), [("json", "result"), ("msgpack", "items")])
+def test_a_huge_message_is_noticed_and_looks_like_any_other(name: str, part: str) -> None:
+    numbers = [0.25] * (HUGE_BYTES // 6 + 1)
+    message = {
+        "success": True,
+        "result": {"numbers": numbers, "text": "ü"},
+        "items": EncodedText(json.dumps(numbers)),
+    }
+    used = codec(name)
+    assert used.takes_long({**message, "result": 1, "items": 1} | {part: message[part]})
+    assert not used.takes_long({"success": True, "items": EncodedText("[]")})
+    assert used.encode_huge(message) == used.encode(message)
+    frame = used.encode({"params": numbers})
+    assert used.decode_huge(frame) == used.decode(frame)
+    with pytest.raises(ProtocolFailure, match="Failed to decode the request"):
+        used.decode_huge(frame[:-1])
+
+
+def test_what_json_does_not_know_is_told_in_huge_messages_too() -> None:
+    message = {"result": [{1, 2}, *range(HUGE_BYTES // 10)], "other": (1, 2)}
+    assert codec("json").encode_huge(message) == codec("json").encode(message)
+
+
+def test_an_event_takes_over_what_is_text_already() -> None:
+    message = {"kind": "queue", "items": EncodedList(('{"a": 1}',)), "item": EncodedText("{}")}
+    assert json.loads(joined(message)) == {"kind": "queue", "items": [{"a": 1}], "item": {}}
+    assert joined({"item": EncodedText("5")}) == '{"item": 5}'
+    assert joined({}) == "{}"

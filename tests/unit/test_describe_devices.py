@@ -173,6 +173,20 @@ def test_looking_at_a_strange_object_is_no_error() -> None:
     assert not is_device(Strange())
 
 
+def test_what_has_every_attribute_is_no_device() -> None:
+    class Catalogue:
+        def __getattr__(self, name: str) -> Any:
+            return Catalogue()
+
+    class Proxy:
+        """Stands for a device that is made when it is first used."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(ophyd.sim.det, name)
+
+    assert set(lists(db=Catalogue(), mock=MagicMock(), proxy=Proxy()).devices) == {"proxy"}
+
+
 def test_registration_adds_depth_and_excludes() -> None:
     registry.register_device("hidden", exclude=True)
     registry.register_device("stage", depth=1)
@@ -206,6 +220,18 @@ def test_an_invalid_plan_fails_the_lists_or_is_left_out() -> None:
     assert set(found.plans) == {"good"}
     assert "name 'X' is not defined" in found.rejected_plans["bad"]
     assert len(found.warnings) == 1
+
+
+def test_a_default_that_is_no_plain_value_is_invalid_when_the_lists_are_strict() -> None:
+    def bad(a=ophyd.sim.det):
+        yield
+
+    with pytest.raises(InvalidPlanError, match=r"parameter 'a': The expression .* evaluated"):
+        lists(bad=bad)
+    (described,) = existing_lists({"bad": bad}, ignore_invalid_plans=True).plans["bad"][
+        "parameters"
+    ]
+    assert described["x_default_repr"].startswith("SynGauss(")
 
 
 @pytest.mark.parametrize(

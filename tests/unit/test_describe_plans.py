@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, List, Literal, Optional, Sequence, Union  # noqa: UP035
 from unittest.mock import MagicMock
 
+import numpy
 import pytest
 from bluesky import protocols
 from bluesky.protocols import Flyable, Movable, Readable
@@ -88,7 +89,9 @@ Impostor.__name__ = "Movable"
         (Callable, "__CALLABLE__"),
         (Callable[[int], str], "__CALLABLE__"),
         (collections.abc.Callable[[int], str] | None, "__CALLABLE__ | None"),
-        (typing.Annotated[int, 5], None),
+        (typing.Annotated[int, 5], "int"),
+        (typing.Annotated[list[Readable], "detectors"], "list[__READABLE__]"),
+        (typing.Annotated[numpy.ndarray, 5], None),
         (Colour, None),
         (Literal[Colour.RED], None),
         (datetime.datetime, None),
@@ -158,6 +161,20 @@ def test_a_default_that_is_no_literal_is_left_out_but_noted(default: Any) -> Non
     described = parameter(p)
     assert "default" not in described
     assert described["x_default_repr"] == repr(default)
+
+
+def test_an_object_in_the_place_of_a_type_is_no_type_whatever_it_is() -> None:
+    class Touchy:
+        __hash__ = object.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("not to be compared")
+
+        def __bool__(self) -> bool:
+            raise RuntimeError("neither true nor false")
+
+    for annotation in (Touchy(), {1: 2}, numpy.zeros(2)):
+        assert annotation_text(annotation) is None
 
 
 def test_the_name_is_that_of_the_namespace_and_the_module_that_of_the_function() -> None:

@@ -40,7 +40,6 @@ def test_numpy_style_gives_the_first_paragraph_and_the_parameters() -> None:
             "detectors": "Detectors to read\n\nin this order",
             "a": "Numbers",
             "b": "Numbers",
-            "args": "Positions",
             "kwargs": "Options",
         },
     )

@@ -40,9 +40,9 @@ def test_an_entry_is_the_item_at_rest_with_the_new_result() -> None:
 
 def test_the_text_of_all_entries_follows_every_change() -> None:
     history = history_of("AB")
-    assert [entry["item_uid"] for entry in json.loads(history.text)] == ["A", "B"]
+    assert [entry["item_uid"] for entry in map(json.loads, history.texts)] == ["A", "B"]
     history.clear(size=1)
-    assert [entry["item_uid"] for entry in json.loads(history.text)] == ["B"]
+    assert [entry["item_uid"] for entry in map(json.loads, history.texts)] == ["B"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from collections.abc import Iterator
@@ -84,3 +85,55 @@ def test_code_in_another_thread_does_not_open_the_main_thread(interrupts: Interr
     interrupt()
     over.set()
     thread.join()
+
+
+def test_the_traceback_of_an_interrupt_ends_in_the_user_code(interrupts: Interrupts) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, interrupts.user_code():
+        interrupt()
+    files = [entry.path.name for entry in caught.traceback]
+    assert "interrupts.py" not in files
+
+
+def test_an_interrupt_that_a_blocking_call_has_missed_is_repeated(interrupts: Interrupts) -> None:
+    first = threading.Event()
+    wait = threading.Event()
+
+    def signal_main_thread() -> None:
+        if first.is_set():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        first.set()  # the first one is as good as missed
+
+    async def strike() -> None:
+        interrupts.strike()
+        await asyncio.sleep(1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qs_kernel_worker.interrupts._signal_main_thread", signal_main_thread)
+        sender = threading.Thread(target=asyncio.run, args=(strike(),))
+        with pytest.raises(KeyboardInterrupt), interrupts.user_code():
+            sender.start()
+            wait.wait(20)
+        wait.wait(0.6)  # no further one comes
+        sender.join()
+
+
+def test_an_interrupt_that_was_noticed_is_not_repeated(interrupts: Interrupts) -> None:
+    sent = []
+
+    async def strike() -> None:
+        interrupts.strike()
+        await asyncio.sleep(0.6)
+
+    def signal_main_thread() -> None:
+        sent.append(1)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qs_kernel_worker.interrupts._signal_main_thread", signal_main_thread)
+        sender = threading.Thread(target=asyncio.run, args=(strike(),))
+        with interrupts.user_code():
+            with pytest.raises(KeyboardInterrupt):
+                sender.start()
+                threading.Event().wait(20)
+            sender.join()  # cleaning up, which nobody may interrupt once more
+    assert sent == [1]

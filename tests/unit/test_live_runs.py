@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qs_jupyter.client import live_runs
 from qs_jupyter.client.live_runs import KEPT_RUNS, LiveRuns
 from qs_kernel_worker.documents import Documents, slimmed
 
@@ -126,3 +127,28 @@ def test_who_follows_in_the_middle_of_a_run_gets_its_head_first():
     documents.want(False)
     documents.want(True)
     assert len(sent) == 2
+
+
+def test_long_runs_of_before_are_dropped_so_that_memory_stays_bounded(monkeypatch):
+    monkeypatch.setattr(live_runs, "KEPT_VALUES", 10)
+    live = LiveRuns()
+    for number in range(4):
+        run, stream = f"r{number}", f"d{number}"
+        live.take("item", {"name": "start", "uid": run})
+        head = {"stream": "primary", "fields": ["a", "b"], "hints": {}, "units": {}}
+        live.take("item", {"name": "descriptor", "uid": stream, "run_start": run, **head})
+        for seq_num in range(1, 5):
+            data = {"a": 1.0, "b": 2.0}
+            point = {"descriptor": stream, "seq_num": seq_num, "time": 1.0, "data": data}
+            live.take("item", {"name": "event", **point})
+    # Eight values each: one that is over fits beside the one that runs.
+    assert list(live.runs) == ["r2", "r3"]
+
+
+def test_the_rest_of_a_run_takes_as_long_as_its_points_so_far():
+    live = follow(
+        ("start", START), ("descriptor", DESCRIPTOR), ("event", event(1, 5)), ("event", event(2, 7))
+    )
+    assert live.latest().seconds_left == 1.0
+    live.take("item", slimmed("event", event(3, 7)))
+    assert live.latest().seconds_left is None

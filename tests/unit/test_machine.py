@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from qs_jupyter.errors import Refusal
 from qs_jupyter.model import commands as cmd
 from qs_jupyter.model import events as ev
+from qs_jupyter.model.ended_plans import requeue_place
 from qs_jupyter.model.item import Item
-from qs_jupyter.model.machine import decide, requeue_place, table
+from qs_jupyter.model.machine import decide, table
 from qs_jupyter.model.queue_mode import QueueMode
 from qs_jupyter.model.starting import may_start
 from qs_jupyter.model.state import (
@@ -165,7 +166,8 @@ def test_a_finished_plan_is_archived_before_the_next_one_is_looked_for():
         ("stopped", QueueMode(loop=True), "back", False),
         ("aborted", QueueMode(ignore_failures=True), "front", False),
         ("halted", QueueMode(loop=True), "front", False),
-        ("unknown", QueueMode(loop=True), None, False),
+        ("unknown", QueueMode(), None, False),
+        ("unknown", QueueMode(loop=True), "back", False),
     ],
 )
 def test_where_an_ended_plan_goes_and_whether_the_queue_goes_on(outcome, mode, requeue, goes_on):
@@ -307,6 +309,52 @@ def test_a_paused_plan_finished_in_a_console_is_archived_and_autostart_stays():
     assert isinstance(commands[0], cmd.Archive)
     assert commands[0].requeue is None
     assert (model.phase, model.autostart) == (Phase.IDLE, True)
+
+
+def running_now(re_state: str = "running", **facts) -> Model:
+    model = executing(**facts)
+    return replace(model, environment=replace(model.environment, re_state=re_state))
+
+
+@pytest.mark.parametrize("action", ["stop", "abort", "halt"])
+def test_a_running_plan_can_be_ended_at_once_without_a_word_of_a_pause(action):
+    model, commands = after(running_now(), ev.EndRequested(action))
+    assert commands == [cmd.RequestPause("immediate")]
+    assert (model.phase, model.ends_with, model.pause_requested) == (Phase.EXECUTING, action, True)
+    model, commands = after(model, ev.PlanPaused("j1"))
+    assert (model.phase, commands) == (Phase.EXECUTING, [cmd.SubmitContinue(action)])
+    assert (model.ends_with, model.pause_requested) == (None, False)
+
+
+def test_a_plan_that_is_pausing_is_ended_and_not_paused_twice():
+    model, commands = after(running_now("pausing"), ev.EndRequested("abort"))
+    assert (model.ends_with, commands) == ("abort", [])
+
+
+def test_the_last_word_about_the_end_counts():
+    model, _ = after(running_now(), ev.EndRequested("stop"), ev.EndRequested("abort"))
+    assert model.ends_with == "abort"
+
+
+def test_a_paused_plan_is_ended_at_once():
+    model, commands = after(paused(), ev.EndRequested("stop"))
+    assert (model.phase, commands) == (Phase.EXECUTING, [cmd.SubmitContinue("stop")])
+
+
+def test_a_plan_that_ends_before_it_could_be_ended_leaves_nothing_behind():
+    model = running_now(autostart=True)
+    model, commands = after(model, ev.EndRequested("abort"), ev.PlanEnded("completed"))
+    assert cmd.FindFront() not in commands
+    assert (model.phase, model.ends_with, model.autostart) == (Phase.IDLE, None, False)
+    gone, _ = after(running_now(), ev.EndRequested("abort"), ev.WorkerGone("it died"))
+    assert gone.ends_with is None
+
+
+def test_only_a_plan_that_runs_can_be_ended():
+    with pytest.raises(Refusal, match=r"No plan is running[.] Manager state: idle"):
+        decide(ready(), ev.EndRequested("abort"))
+    with pytest.raises(Refusal, match=r"only in 'running' state[.] Current state: 'idle'"):
+        decide(running_now("idle"), ev.EndRequested("abort"))
 
 
 def test_late_news_of_another_job_changes_nothing():

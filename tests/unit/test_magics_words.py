@@ -62,6 +62,24 @@ def test_only_whole_unquoted_words_name_variables() -> None:
         expanded(TypedWord("$other", 0), variables)
 
 
+def test_expressions_in_braces_are_worked_out_and_maps_are_not() -> None:
+    variables = {"reply": {"task_uid": "t-1"}, "uids": ["a", "b"], "name": "count"}
+    assert expanded(TypedWord("{reply['task_uid']}", 0), variables) == "t-1"
+    assert expanded(TypedWord("{uids[-1]}", 0), variables) == "b"
+    for text in ('{"name": name}', "{'name': 'count'}", "{}", "{a, b}", "{not python"):
+        assert expanded(TypedWord(text, 0), variables) == text
+    with pytest.raises(PhraseError, match="IndexError"):
+        expanded(TypedWord("{uids[7]}", 0), variables)
+
+
+def test_a_reply_stands_for_the_uid_of_its_item_or_task() -> None:
+    variables = {"task": {"task_uid": "t-1"}, "added": {"item": {"item_uid": "i-1"}}, "other": {}}
+    assert expanded(TypedWord("$task", 0), variables) == "t-1"
+    assert expanded(TypedWord("{added}", 0), variables) == "i-1"
+    with pytest.raises(PhraseError, match="no item or task"):
+        expanded(TypedWord("$other", 0), variables)
+
+
 def test_a_semicolon_at_the_end_is_no_part_of_the_line() -> None:
     assert without_semicolon("status; ") == "status"
     assert without_semicolon("a;b") == "a;b"

@@ -147,3 +147,57 @@ def test_cells_that_may_run_between_plans_do_not_wait(outbox) -> None:
 )
 def test_a_job_has_a_word(each, kind) -> None:
     assert job_kind(each) == kind
+
+
+def test_an_interrupt_strikes_what_runs_and_nothing_when_nothing_does(main_thread) -> None:
+    struck: list[str | None] = []
+
+    def strike() -> None:
+        struck.append(main_thread.holder)
+
+    main_thread.interrupt(strike)
+    assert struck == []
+    main_thread.admit_cell(cell("c"))
+    main_thread.interrupt(strike)
+    main_thread.cell_done("c")
+    main_thread.interrupt(strike)
+    main_thread.admit(job("plan"))
+    main_thread.interrupt(strike)
+    assert struck == ["c", "plan"]
+
+
+def test_a_client_interrupts_its_own_cell_only(main_thread) -> None:
+    struck: list[str] = []
+    strike = lambda: struck.append("now")  # noqa: E731
+    assert not main_thread.interrupt_cell(["s"], strike)
+    main_thread.admit_cell(cell("c"))
+    assert not main_thread.interrupt_cell(["another"], strike)
+    assert struck == []
+    assert main_thread.interrupt_cell(["another", "s"], strike)
+    assert struck == ["now"]
+    main_thread.cell_done("c")
+    main_thread.admit(job())
+    assert not main_thread.interrupt_cell(["s"], strike)
+
+
+@pytest.mark.parametrize(
+    ("each", "reason"),
+    [
+        (PlanJob("u", 1, "i", "count"), "the queue is running, now the plan 'count'"),
+        (ContinueJob("u", 1, "i", "resume"), "a plan of the queue is running"),
+        (FunctionJob("u", 1, "home"), "the function 'home' of a task is running"),
+        (ScriptJob("u", 1), "a script of a task is running"),
+    ],
+)
+def test_the_author_of_a_cell_is_told_what_it_waits_for(main_thread, each, reason) -> None:
+    assert main_thread.why_cells_wait() == "the queue is running"  # between two plans
+    main_thread.admit(AcceptedJob(each, [], {}, 1.0))
+    assert main_thread.why_cells_wait() == reason
+
+
+def test_jobs_are_remembered_up_to_a_bound(main_thread, monkeypatch) -> None:
+    monkeypatch.setattr("qs_kernel_worker.main_thread.REMEMBERED_JOBS", 3)
+    for n in range(10):
+        assert main_thread.remember(ScriptJob(f"task {n}", 1))
+    assert not main_thread.remember(ScriptJob("task 9", 1))
+    assert main_thread.remember(ScriptJob("task 0", 1)), "it was long ago"

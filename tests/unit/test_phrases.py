@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.api.phrase_slots import PhraseError, Speaker
 from qs_jupyter.api.phrases import Grammar
 
@@ -159,7 +159,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def grammar() -> Grammar:
-    return Grammar(table.load())
+    return Grammar(METHODS)
 
 
 def words_of(text: str) -> list[str]:
@@ -244,6 +244,21 @@ def test_a_missing_file_is_named(grammar):
 
     with pytest.raises(PhraseError, match=r"File 'no\.py' cannot be read"):
         grammar.read(["script", "upload", "no.py"], Speaker(read_file=read_file))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"user_groups: [", r"not valid YAML: .*\(line 1, column 15\)$"),
+        (b"\xff\xfe\x00", "is not a text file"),
+    ],
+)
+def test_a_file_with_something_else_is_named_in_one_line(grammar, content, complaint):
+    speaker = Speaker(read_file=lambda _name: content.decode())
+    with pytest.raises(PhraseError, match=complaint) as refusal:
+        grammar.read(["permissions", "set", "p.yaml"], speaker)
+    assert "'p.yaml'" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_completion_offers_the_words_that_may_follow(grammar):

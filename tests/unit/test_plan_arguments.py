@@ -295,6 +295,23 @@ def test_ranges_hold_for_each_of_variadic_values() -> None:
     assert "Value 6 is out of range [-inf, 5] (parameter 'v')" in reason(arguments, 1, 6)
 
 
+def test_all_that_is_wrong_is_told_in_one_answer() -> None:
+    arguments = plan(
+        parameter("a", "int", max="5"),
+        parameter("b", "list[float]", min="0"),
+        parameter("c", "str"),
+        parameter("d", "bool"),
+    )
+    told = reason(arguments, "6", [-1.0, 7, -2.0], 3, 5)
+    for fault in ("c\n  Input should be a valid string", "d\n  Input should be a valid boolean"):
+        assert fault in told
+    assert "Value -1.0 is out of range [0, inf] (parameter 'b')" in told
+    assert "-2.0 is out" not in told, "one number of a parameter is enough"
+    told = reason(arguments, "6", [1, "7"], "c", True)
+    assert "key='a', value='6'" in told
+    assert "key='b', value='[1, '7']'" in told
+
+
 # --------------------------------------------------------------------------------- groups
 
 LIST_SCAN = plan(
@@ -335,3 +352,28 @@ def test_flat_groups_that_look_like_lists_of_groups_are_recognised() -> None:
     assert arguments.check([[1, 2], ["a", "b"]], {})
     assert arguments.check([[[1], ["a"]]], {})
     assert reason(arguments, [1, 2], [3, 4])
+
+
+@pytest.mark.parametrize(
+    ("type_", "row", "odd"),
+    [
+        ("list[float]", [0.5, 1, True], "2.5"),
+        ("list[int]", [1, 2], 3.0),
+        ("list[str]", ["a"], 5),
+        ("list[int | None]", [1, None], "7"),
+        ("list[list[float]]", [[0.5, 1]], [["1"]]),
+    ],
+)
+def test_in_a_long_row_every_value_counts(type_: str, row: list[Any], odd: Any) -> None:
+    long_row = row * 3000
+    assert fits(type_, long_row)
+    for position in (0, 1500, len(long_row)):
+        assert not fits(type_, [*long_row[:position], odd, *long_row[position:]])
+
+
+def test_of_very_many_wrong_values_the_first_is_told_at_once() -> None:
+    arguments = plan(parameter("k", "dict[str, list[list[float]]]"))
+    text = reason(arguments, {"a": [[0.5], ["wrong"] * 200_000], "b": [["also"]]})
+    assert "k.a.1.0" in text
+    assert "k.a.1.1" not in text
+    assert "k.b.0.0" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,10 @@ def with_default(motor: Any, detectors: Any = None, last: int = 3) -> Any:
     yield (motor, detectors, last)
 
 
+# As the decorator of bluesky's own plans leaves them.
+marked: Any = partial(count)
+marked._is_plan_ = True
+
 NAMESPACE = {
     "det1": DET,
     "stage": STAGE,
@@ -36,6 +41,7 @@ NAMESPACE = {
     "with_default": with_default,
     "number": 5,
     "nothing": lambda: None,
+    "marked": marked,
     "add": lambda a, b=0: a + b,
 }
 
@@ -106,6 +112,7 @@ def test_arguments_of_functions_are_converted_on_request() -> None:
         ("nosuch", "Function 'nosuch' is not found in the worker namespace"),
         ("number", "Object 'number' defined in worker namespace is not callable"),
         ("count", "Object 'count' defined in worker namespace is a generator function"),
+        ("marked", "'marked' .* is a generator function: a plan has to go through the queue"),
     ],
 )
 def test_what_is_no_function_is_refused(name: str, text: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from qs_jupyter.api import table
+from qs_jupyter.api.methods import METHODS
 from qs_jupyter.api.phrases import Grammar
 from qs_jupyter.cli import qserver
 from qs_jupyter.client import replies
@@ -41,6 +41,9 @@ def test_descriptions_are_shown_as_names(method):
     reply = {"success": True, "msg": "", method: {"count": {"long": "story"}}, f"{method}_uid": "u"}
     assert "'count': '{...}'" in replies.message(method, reply, NOON)
     assert json.loads(replies.machine_readable(reply)) == reply
+    # A plan that a script has added stands where one looks for it.
+    later = {**reply, method: {"count": {}, "fly": {}, "count_test": {}}}
+    assert list(replies.shown(method, later)[method]) == ["count", "count_test", "fly"]
 
 
 def test_a_failure_to_communicate_is_one_line():
@@ -86,12 +89,55 @@ def test_a_malformed_public_key_ends_with_1(monkeypatch, capsys):
     assert "40 byte z85" in capsys.readouterr().err
 
 
-def test_help_lists_every_command(capsys):
-    assert qserver.main(["--help"]) == qserver.SUCCESS
-    text = capsys.readouterr().out
-    for method in table.load().values():
+def lines_of_help(capsys, *words: str) -> list[str]:
+    assert qserver.main([*words, "--help"]) == qserver.SUCCESS
+    return capsys.readouterr().out.splitlines()
+
+
+def test_help_explains_every_command_in_the_width_of_a_terminal(capsys):
+    lines = lines_of_help(capsys)
+    assert max(len(line) for line in lines) <= 100
+    text = " ".join(" ".join(lines).split())
+    for method in METHODS.values():
+        sentence = method.doc.partition("\n")[0].replace("``", "")
+        assert sentence in text or not method.phrases
         for phrase in method.phrases:
             assert phrase.partition(" {")[0] in text
+    assert "  monitor " in "\n".join(lines)
+
+
+def test_help_behind_a_command_is_about_that_command(capsys):
+    lines = lines_of_help(capsys, "queue", "item")
+    assert lines[0] == "usage: qserver [options] queue ..."
+    usages = [phrase.usage for phrase in qserver.grammar().phrases]
+    about_items = [usage for usage in usages if usage.startswith("queue item ")]
+    shown = [usage for usage in usages if any(line.startswith(f"  {usage}") for line in lines)]
+    assert shown == about_items
+    assert any(line.startswith("  UID  ") for line in lines)
+    # What stands in a slot does not matter, nor what is missing.
+    assert "  queue item move" in "\n".join(lines_of_help(capsys, "queue", "item", "move", "3"))
+    assert len(lines_of_help(capsys, "history", "clear", "--json")) == len(
+        lines_of_help(capsys, "history", "clear")
+    )
+
+
+def test_help_about_an_unknown_command_says_what_could_be_meant(capsys):
+    assert qserver.main(["queue", "ad", "--help"]) == qserver.WRONG_PARAMETERS
+    assert "(did you mean 'add'?)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["queue add plan", "function execute"])
+def test_the_example_in_the_error_is_a_command(command, capsys):
+    words = command.split()
+    assert qserver.main([*words, "count([det1])"]) == qserver.WRONG_PARAMETERS
+    example = capsys.readouterr().err.partition("like ")[2].strip()
+    options = qserver.parse([*words, example])
+    assert qserver.command_of(options, qserver.grammar(), {}).params["item"]["name"]
+
+
+def test_the_monitor_is_offered_like_any_command(capsys):
+    assert qserver.main(["moniter"]) == qserver.WRONG_PARAMETERS
+    assert "did you mean 'monitor'?" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -102,7 +148,7 @@ def home(tmp_path, monkeypatch):
 
 def key_sent(*words: str, environment: dict[str, str] | None = None) -> object:
     options = qserver.parse(words)
-    command = qserver.command_of(options, Grammar(table.load()), environment or {})
+    command = qserver.command_of(options, Grammar(METHODS), environment or {})
     return command.params.get("lock_key")
 
 

@@ -48,8 +48,8 @@ def check_invariants(queue: Queue) -> None:
     assert keys == sorted(set(keys))
     assert len(queue) == len(entries) == len(set(queue))
     assert [queue.index(i.uid) for i in queue] == list(range(len(queue)))
-    assert json.loads(queue.text) == [i.data for i in queue]
-    assert queue.text == json.dumps([i.data for i in queue])
+    assert [json.loads(text) for text in queue.texts] == [i.data for i in queue]
+    assert queue.texts == tuple(json.dumps(i.data) for i in queue)
 
 
 # ---------------------------------------------------------------------- insertions and moves
@@ -141,7 +141,7 @@ def test_empty_batches_and_identical_updates_change_nothing() -> None:
 def test_clearing_is_a_change_even_when_nothing_was_queued() -> None:
     queue = Queue()
     assert queue.clear() == QueueCleared()
-    assert queue.text == "[]"
+    assert queue.texts == ()
     assert queue.front is None
 
 

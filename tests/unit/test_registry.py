@@ -6,7 +6,9 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(variable)
     yield
     registry.clear_registered_items()
+    registry.global_user_namespace.set_user_namespace(user_ns={})
     peer_shim.remove()
 
 
@@ -111,7 +114,12 @@ def test_an_installed_package_is_used_and_its_registry_read(
         with pytest.raises(ModuleNotFoundError):
             importlib.import_module("bluesky_queueserver.manager.annotation_decorator")
         importlib.import_module("bluesky_queueserver.manager.profile_ops")
+        # The first startup file may import the package and use the namespace at once.
+        early: dict[str, Any] = {"RE": None}
+        registry.global_user_namespace.set_user_namespace(user_ns=early, use_ipython=False)
         tools = importlib.import_module("bluesky_queueserver.manager.profile_tools")
+        assert tools.global_user_namespace.user_ns is early
+        assert isinstance(tools.__spec__.loader, SourceFileLoader)
         assert peer_shim.registrations() == (
             {"det2": registry.RegisteredDevice(1), "det1": registry.RegisteredDevice(3)},
             {"count": registry.RegisteredPlan(exclude=True)},

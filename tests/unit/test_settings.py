@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qs_jupyter.configuration import Configuration, configure, describe, is_local, save_settings
+from qs_jupyter.configuration import Configuration, configure, describe, save_settings
 from qs_jupyter.errors import ConfigurationError
+from qs_jupyter.exposure import is_local
 from qs_jupyter.profiles import sim_profile
 from qs_jupyter.settings import Settings, options
 from qs_jupyter.startup_code import demo_ipython_dir, install_demo_profile
@@ -106,6 +107,21 @@ def test_how_much_is_logged_is_one_of_four_levels(argument, level):
     assert settings(*([argument] if argument else [])).console_logging_level == level
 
 
+def test_help_explains_every_option_below_its_section_of_the_config_file(capsys):
+    with pytest.raises(SystemExit) as end:
+        configure(["--help"], {})
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    *_, network, startup, worker, operation = text.split("in the config file: section ")
+    parts = {"network": network, "startup": startup, "worker": worker, "operation": operation}
+    for option in options().values():
+        for flag in (*option.flags[:1], *option.switches):
+            assert f"  {flag} " in parts[option.key.partition("/")[0]]
+    helps = [text for option in options().values() for _, text in option.switches.values()]
+    assert len(set(helps)) == len(helps) == 3
+    assert "--keep-re" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "keys"),
     [
@@ -157,7 +173,7 @@ def test_a_malformed_command_line_ends_the_program_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         settings(*arguments)
     assert end.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert "start-re-manager: " in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------- security

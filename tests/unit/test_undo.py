@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qs_jupyter.errors import BadRequest
+from qs_jupyter.model import undo
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.positions import At
 from qs_jupyter.model.queue import Queue
@@ -140,3 +141,33 @@ def test_undoing_everything_restores_the_beginning_and_redoing_the_end(edits):
     for _ in range(made):
         journal.redo(queue, "u", None)
     assert order(queue) == end
+
+
+@pytest.fixture
+def ten_items_kept(monkeypatch):
+    monkeypatch.setattr(undo, "KEPT_ITEMS", 10)
+
+
+def cleared(count):
+    return Put(tuple((item(f"{number}"), None) for number in range(count)))
+
+
+@pytest.mark.usefixtures("ten_items_kept")
+def test_long_edits_are_kept_as_long_as_they_have_not_too_many_items_together():
+    journal = Journal()
+    for number in range(4):
+        journal.record(Edit(cleared(5), f"clear {number}", ""))
+    assert journal.undo(Queue(), "", None)[1] == "clear 3"
+    assert journal.undo(Queue(), "", None)[1] == "clear 2"
+    with pytest.raises(BadRequest, match="nothing to undo"):
+        journal.undo(Queue(), "", None)
+
+
+@pytest.mark.usefixtures("ten_items_kept")
+def test_the_last_edit_can_be_taken_back_however_long_it_was():
+    journal = Journal()
+    queue = Queue()
+    journal.record(Edit(Take(("a",)), "added", ""))
+    journal.record(Edit(cleared(11), "cleared", ""))
+    assert journal.undo(queue, "", None)[1] == "cleared"
+    assert len(queue) == 11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qs_widgets.budget import BYTES_PER_S, LONGEST_PAUSE_S, Budget
-from qs_widgets.changes import Content, Row, change_between, row_pieces
+from qs_widgets.changes import Content, change_between, row_pieces
+from qs_widgets.pulse import Pulse
+from qs_widgets.stretches import Row
+from tests.unit.hand_made import HandMadeHub
 
 
 def applied(old: list[Row], pieces: list[Any]) -> list[Row]:
@@ -62,7 +66,12 @@ def test_pieces_always_give_the_new_rows(
     before: list[int], after: list[int], touched: set[int]
 ) -> None:
     old = made(*before)
-    new: list[Row] = [(key, "other") if key in touched else (key, f"text {key}") for key in after]
+    kept = {row[0]: row for row in old}
+    # Rows that stay are mostly the same objects, and need not be.
+    same = {key: kept[key] for key in kept if key % 3}
+    new: list[Row] = [
+        (key, "other") if key in touched else same.get(key, (key, f"text {key}")) for key in after
+    ]
     assert applied(old, row_pieces(old, new)) == new
 
 
@@ -84,3 +93,47 @@ def test_large_messages_slow_the_panel_down_but_never_for_long() -> None:
     assert budget.pause(0.0) == pytest.approx(50_000 / BYTES_PER_S)
     budget.spend(0.0, 50_000_000)
     assert budget.pause(0.0) == pytest.approx(LONGEST_PAUSE_S)
+
+
+def test_an_urgent_message_may_be_sent_before_there_is_room_for_it() -> None:
+    budget = Budget(0.0)
+    for _ in range(4):
+        budget.spend(0.0, 400_000)
+    assert budget.pause(0.0) == pytest.approx(LONGEST_PAUSE_S)
+    assert budget.pause(0.0, urgent=True) == 0.0
+    for _ in range(4):
+        budget.spend(0.0, 100)
+    assert budget.pause(0.0, urgent=True) == pytest.approx(0.2)
+
+
+class Noting:
+    """A part that notes when it is sent, and waits in the first delivery."""
+
+    follows = frozenset({"status"})
+
+    def __init__(self, name: str, patience_s: float, sent: list[str], gate: Event) -> None:
+        self.name, self.patience_s, self.sent, self.gate = name, patience_s, sent, gate
+        self.began = Event()
+
+    def deliver(self) -> int:
+        self.began.set()
+        self.gate.wait(5)
+        self.sent.append(self.name)
+        return 0
+
+    def complain(self, text: str) -> None:
+        self.sent.append(text)
+
+
+def test_the_status_goes_before_what_can_wait() -> None:
+    hub: Any = HandMadeHub()
+    sent: list[str] = []
+    gate = Event()
+    status, queue = Noting("status", 0.0, sent, gate), Noting("queue", 0.4, sent, gate)
+    pulse = Pulse(hub, [status, queue])
+    assert status.began.wait(5)
+    pulse.touch(status)
+    gate.set()
+    queue.began.wait(5)
+    pulse.close()
+    assert sent == ["status", "status", "queue"]

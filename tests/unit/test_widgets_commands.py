@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from qs_widgets.history_table import HistoryTable
 from qs_widgets.panel import Panel, open_panel
 from qs_widgets.permissions import Permissions, as_yaml
 from qs_widgets.plan_form import PlanForm
+from qs_widgets.queue_table import QueueTable
 from qs_widgets.running_plan import RunningPlan
 from qs_widgets.status_bar import StatusBar
 from qs_widgets.tasks import Tasks
@@ -69,6 +71,7 @@ def test_a_plan_is_previewed_and_added_as_it_was_typed(hub: HandMadeHub, desk: D
         "python": "scan([det1], motor, -1, 1, num=5)",
         "errors": {},
         "problem": "",
+        "takes": "unknown",
     }
     assert asked(comm, "add", **typed, place={"pos": "front"})["ok"]
     method, params = hub.requests[-1]
@@ -76,6 +79,84 @@ def test_a_plan_is_previewed_and_added_as_it_was_typed(hub: HandMadeHub, desk: D
     assert params["item"]["args"] == [["det1"], "motor", -1, 1]
     assert params["item"]["meta"] == {"sample": "A1"}
     assert asked(comm, "describe", name="scan")["data"]["values"] == values
+
+
+def test_a_note_is_kept_with_the_item_and_comes_back_into_the_form(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    form = PlanForm(desk)
+    comm = connected(form)
+    typed = {"name": "count", "values": {"detectors": ["det1"]}, "meta": [["sample", "A1"]]}
+    assert asked(comm, "add", **typed, note="second try")["ok"]
+    item = hub.requests[-1][1]["item"]
+    assert item["meta"] == {"sample": "A1", "note": "second try"}
+    form.open_item(item, "u1")
+    opened = form.content().fields["opened"]
+    assert (opened["meta"], opened["note"]) == ([["sample", "A1"]], "second try")
+
+
+@pytest.mark.parametrize("name", ["queue.json", "queue.yaml"])
+def test_a_saved_queue_is_loaded_again(hub: HandMadeHub, desk: Desk, name: str) -> None:
+    hub.mirror.queue = [ITEM]
+    comm = connected(QueueTable(desk))
+    saved = asked(comm, "save", name=name)
+    assert saved["text"] == f"Saved 1 item as {name}"
+    content = base64.b64encode(saved["data"].encode()).decode()
+    assert asked(comm, "load", name=name, content=content, before="u1")["ok"]
+    method, params = hub.requests[-1]
+    assert (method, params["before_uid"]) == ("queue_item_add_batch", "u1")
+    assert params["items"] == [{key: ITEM[key] for key in ("item_type", "name", "args", "kwargs")}]
+
+
+def test_a_file_without_plans_is_refused_by_its_name(hub: HandMadeHub, desk: Desk) -> None:
+    comm = connected(QueueTable(desk))
+    content = base64.b64encode(b"{").decode()
+    assert "'a.json' cannot be read" in asked(comm, "load", name="a.json", content=content)["text"]
+    sheet = base64.b64encode(b"name,args\n").decode()
+    assert "holds no plans" in asked(comm, "load", name="a.csv", content=sheet)["text"]
+    assert hub.requests == []
+
+
+def test_the_history_is_exported_in_the_format_of_the_name(hub: HandMadeHub, desk: Desk) -> None:
+    hub.mirror.history = [{**ITEM, "result": {"exit_status": "completed"}}]
+    comm = connected(HistoryTable(desk))
+    assert '"completed"' in asked(comm, "export", name="history.json")["data"]
+    assert "exit_status: completed" in asked(comm, "export", name="history.yaml")["data"]
+
+
+def test_who_starts_the_queue_is_told_that_its_first_plan_came_back(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    running = RunningPlan(desk)
+    idle = {"manager_state": "idle", "worker_environment_exists": True, "items_in_queue": 1}
+    hub.mirror.status = idle
+    assert running.content().fields["advice"] == "Ready: Start runs the queue from its front"
+    hub.mirror.queue = [ITEM]
+    hub.mirror.history = [{**ITEM, "item_uid": "old", "result": {"exit_status": "failed"}}]
+    assert "came back (failed)" in running.content().fields["advice"]
+    hub.mirror.status = {"manager_state": "idle"}
+    assert "Open starts the worker" in running.content().fields["advice"]
+
+
+def test_the_points_of_a_finished_plan_are_shown_until_the_next_one_starts(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    ended = {**ITEM, "item_uid": "old", "result": {"exit_status": "completed", "time_stop": 9.0}}
+    lost = {**ended, "item_uid": "lost"}
+    hub.mirror.history = [lost, ended]
+    comm = connected(HistoryTable(desk))
+    assert "section 'running'" in asked(comm, "plot", key="old@9.0")["text"]
+    running = RunningPlan(desk)
+    connected(running)
+    for uid, item_uid in (("r" * 8, "old"), ("s" * 8, "newer")):
+        hub.mirror.live.take(item_uid, {"name": "start", "uid": uid, "num_points": 3})
+    assert running.content().fields["plot"]["run"] == "s" * 8
+    assert asked(comm, "plot", key="old@9.0")["ok"]
+    assert running.content().fields["plot"]["run"] == "r" * 8
+    assert "not known here" in asked(comm, "plot", key="lost@9.0")["text"]
+    hub.mirror.running_item = ITEM
+    assert "A plan is running" in asked(comm, "plot", key="old@9.0")["text"]
+    assert not running.content().fields["chosen"]
 
 
 def test_what_the_manager_would_refuse_is_told_before_it_is_sent(
@@ -136,8 +217,10 @@ def test_functions_and_scripts_become_tasks_of_the_list(hub: HandMadeHub, desk: 
         ("t1", "running", "▶ running", "function_sleep(2)")
     ]
     done = {"kind": "task", "seq": 1, "task_uid": "t1", "status": "completed", "success": False}
-    hub.happen(done)
+    hub.happen({**done, "time": 20.0})
     assert part.content().rows[0][2] == "✗ failed"
+    hub.happen({**done, "seq": 2, "task_uid": "t2", "time": 10.0})
+    assert [row[0] for row in part.content().rows] == ["t1", "t2"]
     assert asked(comm, "function", call="no call")["text"].startswith("'no call' is not a call")
     assert asked(comm, "script", script="  ")["text"] == "The script is empty"
 

@@ -51,7 +51,7 @@ def test_a_view_that_knows_the_revision_gets_only_changes(hub: HandMadeHub, desk
     part.deliver()
     first, second = comm.of_kind("change")
     assert [first["rev"], second["rev"]] == [1, 2]
-    assert second["rows"] == [[0, 2], {"new": [["c", "plan", "count", "[det1]", "", ""]]}]
+    assert second["rows"] == [[0, 2], {"new": [["c", "plan", "count", "[det1]", "", "", "?", ""]]}]
     assert part.deliver() == 0
 
 
@@ -222,9 +222,68 @@ def test_a_refused_batch_tells_what_was_wrong_with_its_items(hub: HandMadeHub, d
     assert comm.wait_for("taken")["id"] == "c1"
 
 
+def test_a_panel_to_look_at_changes_nothing(hub: HandMadeHub) -> None:
+    panel = open_panel(hub, read_only=True)  # type: ignore[arg-type]
+    try:
+        assert list(panel.parts) == ["status", "running", "queue", "history", "console"]
+        assert panel.parts["queue"].snapshot_now()["read_only"]
+        acting = {
+            "status": {"do": "end_plan", "params": {"how": "abort"}},
+            "running": {"do": "copy_to_queue"},
+            "queue": {"do": "request", "params": {"method": "queue_clear"}},
+            "history": {"do": "request", "params": {"method": "history_clear"}},
+        }
+        for name, message in acting.items():
+            comm = connected(panel.parts[name])
+            comm.receive(id="c1", **message)
+            assert "changes nothing" in comm.wait_for("answer")["text"]
+        assert [name for name, _ in hub.requests if not name.endswith("_allowed")] == []
+        comm = connected(panel.parts["queue"])
+        comm.receive(do="save", id="c2", params={"name": "queue.json"})
+        assert comm.wait_for("answer")["data"] == "[]"
+    finally:
+        panel.close()
+
+
+def test_a_section_that_only_acts_has_no_place_in_a_panel_to_look_at(hub: HandMadeHub) -> None:
+    with pytest.raises(BadRequest, match="'form' is there to change things"):
+        open_panel(hub, "queue", "form", read_only=True)  # type: ignore[arg-type]
+
+
+def test_a_click_on_the_lock_in_the_status_brings_the_lock_to_the_front(hub: HandMadeHub) -> None:
+    panel = open_panel(hub, "status", "queue", "lock")  # type: ignore[arg-type]
+    try:
+        comm = connected(panel.parts["status"])
+        comm.receive(do="show", id="c1", params={"part": "lock"})
+        assert comm.wait_for("answer")["ok"]
+        assert panel._tab.selected_index == 1
+        comm.receive(do="show", id="c2", params={"part": "form"})
+        assert "%qserver panel form" in comm.wait_for("answer")["text"]
+    finally:
+        panel.close()
+
+
 def test_a_view_that_opens_later_is_told_of_an_error_too(desk: Desk) -> None:
     part = StatusBar(desk)
     part.complain("something is wrong")
     assert part.snapshot_now()["note"] == "something is wrong"
     part.deliver()
     assert part.snapshot_now()["note"] == ""
+
+
+def test_a_part_that_no_page_shows_sends_nothing_until_one_does(
+    hub: HandMadeHub, desk: Desk
+) -> None:
+    part = QueueTable(desk)
+    comm = connected(part)
+    comm.receive(do="shown", page="p1")
+    comm.receive(do="shown", page="p2")
+    comm.receive(do="hidden", page="p1")
+    hub.happen(insert(1, "a"))
+    assert part.deliver() > 0
+    comm.receive(do="hidden", page="p2")
+    hub.happen(insert(2, "b"))
+    assert part.deliver() == 0
+    comm.receive(do="shown", page="p3")
+    assert part.deliver() > 0
+    assert [change["rev"] for change in comm.of_kind("change")] == [1, 2]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from qs_jupyter.client.live_runs import LiveRuns
+from qs_jupyter.client.mirror import Mirror
 from qs_widgets import controls, wording
 from qs_widgets.console_lines import ConsoleLines
+from qs_widgets.durations import Durations
 from qs_widgets.history_table import history_row
 from qs_widgets.queue_table import RowMaker, read_line
 from qs_widgets.run_plot import plot_of
@@ -64,8 +67,45 @@ def test_the_badge_has_one_plain_word(status: dict[str, Any], word: str) -> None
 @pytest.mark.parametrize("state", ["executing_queue", "paused"])
 def test_the_ways_to_end_a_plan_are_there_while_anything_may_move(state: str) -> None:
     status = {"manager_state": state, "worker_environment_exists": True}
-    assert controls.enabled(status)["end"]
-    assert not controls.enabled({"manager_state": "idle"})["end"]
+    assert controls.obstacles(status)["end"] == ""
+    assert controls.obstacles({"manager_state": "idle"})["end"] == "No plan is running"
+
+
+@pytest.mark.parametrize(
+    ("status", "control", "reason"),
+    [
+        ({"manager_state": "idle"}, "start", "Open the environment first"),
+        ({"manager_state": "idle"}, "close", "No environment is open"),
+        ({"manager_state": "idle"}, "destroy", "There is no worker"),
+        ({"manager_state": "idle", "worker_environment_exists": True}, "open", "is open"),
+        ({"manager_state": "idle", "worker_environment_exists": True}, "start", "queue is empty"),
+        ({"manager_state": "executing_task"}, "start", "Not while a task runs"),
+        ({"manager_state": "paused"}, "pause", "The plan is paused"),
+        ({"manager_state": "executing_queue"}, "resume", "No plan is paused"),
+        ({}, "start", "Not now"),
+    ],
+)
+def test_a_control_that_is_of_no_use_says_why(
+    status: dict[str, Any], control: str, reason: str
+) -> None:
+    assert reason in controls.obstacles(status)[control]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        ({}, "start-re-manager"),
+        ({"manager_state": "idle"}, "Open starts the worker"),
+        ({"manager_state": "idle", "worker_environment_exists": True}, "Add plan"),
+        (
+            {"manager_state": "idle", "worker_environment_exists": True, "items_in_queue": 2},
+            "Start runs the queue",
+        ),
+        ({"manager_state": "executing_task"}, "while a task runs"),
+    ],
+)
+def test_while_nothing_runs_the_next_step_is_named(status: dict[str, Any], text: str) -> None:
+    assert text in controls.advice(status)
 
 
 def test_an_item_that_came_back_after_a_failure_is_known() -> None:
@@ -73,19 +113,67 @@ def test_an_item_that_came_back_after_a_failure_is_known() -> None:
     queue = [{**plan, "item_uid": "2"}]
     failed = {**plan, "item_uid": "1", "result": {"exit_status": "failed"}}
     fine = {**plan, "item_uid": "1", "result": {"exit_status": "completed"}}
-    assert controls.returned_uid(queue, [failed]) == "2"
-    assert controls.returned_uid(queue, [fine]) is None
-    assert controls.returned_uid([], [failed]) is None
+    assert controls.returned(queue, [failed]) == {"2": "failed, came back"}
+    assert controls.returned(queue, [fine]) == {}
+    assert controls.returned([], [failed]) == {}
 
 
 def test_rows_of_items_that_have_not_changed_are_made_once() -> None:
-    maker, names = RowMaker(), frozenset(NAMES)
-    queue = [{"item_uid": str(n), "name": "count", "args": [["det1"]]} for n in range(3)]
-    first = maker.rows(queue, is_name, names, None)
-    second = maker.rows(queue, is_name, names, None)
-    assert all(one is other for one, other in zip(first, second, strict=True))
-    assert first[0] == ("0", "plan", "count", "[det1]", "", "")
-    assert maker.rows(queue, is_name, names, "0")[0][5] == "failed, came back"
+    maker: Any = RowMaker()
+    lists = SimpleNamespace(names=frozenset(NAMES), is_name=is_name)
+    times = Durations()
+    times.seconds = {"0": None, "1": 20.0, "2": None, "3": None}
+    queue = [{"item_uid": str(n), "name": "count", "args": [["det1"]]} for n in range(4)]
+    first = maker.rows(queue, lists, times, {})
+    assert first[0] == ("0", "plan", "count", "[det1]", "", "", "?", "")
+    assert first[1][6] == "20 s"
+    queue[1], queue[2] = queue[2], queue[1]
+    second = maker.rows(queue, lists, times, {"0": "failed, came back"})
+    assert second[0][7] == "failed, came back"
+    assert [row is first[at] for row, at in zip(second[1:], (2, 1, 3), strict=True)] == [True] * 3
+    assert maker.rows(queue, lists, times, {})[0][7] == ""
+    times.seconds["3"], times.generation = 90.0, 1
+    assert maker.rows(queue, lists, times, {})[3][6] == "2 min"
+
+
+@pytest.mark.parametrize(
+    ("meta", "text"),
+    [
+        ({"note": "again", "sample": "A17"}, "again · sample: A17"),
+        ([{"a": 1}, {"b": [2]}], "a: 1 · b: [2]"),
+        (None, ""),
+    ],
+)
+def test_metadata_reads_as_a_line_with_the_note_first(meta: Any, text: str) -> None:
+    assert wording.note(meta, is_name) == text
+
+
+def finished(uid: str, num: int, seconds: float) -> dict[str, Any]:
+    result = {"exit_status": "completed", "time_start": 0.0, "time_stop": seconds}
+    return {"item_uid": uid, "name": "count", "kwargs": {"num": num}, "result": result}
+
+
+def test_the_duration_of_an_item_moves_only_when_it_differs_visibly() -> None:
+    mirror, durations = Mirror(), Durations()
+    queue = [
+        {"item_uid": "q", "name": "count", "kwargs": {"num": 5}},
+        {"item_uid": "r", "name": "fly"},
+    ]
+    mirror.load({}, {"items": queue}, {"items": []})
+    durations.follow(mirror)
+    assert (durations.seconds, durations.total) == ({"q": None, "r": None}, "time unknown")
+    shown = []
+    for number, seconds in enumerate((100.0, 104.0, 300.0, 300.0)):
+        event = {"kind": "history", "op": "append", "seq": 1 + number}
+        mirror.apply([{**event, "item": finished(f"h{number}", 5, seconds)}])
+        durations.follow(mirror)
+        shown.append((durations.seconds["q"], durations.generation))
+        assert durations.total.endswith("+ 1 unknown")
+    # The medians are 100, 102, 104 and 202.
+    assert shown == [(100.0, 1), (100.0, 1), (100.0, 1), (202.0, 2)]
+    mirror.apply([{"kind": "queue", "op": "remove", "seq": 1, "uids": ["q"]}])
+    durations.follow(mirror)
+    assert (durations.seconds, durations.total) == ({"r": None}, "time unknown")
 
 
 def test_a_finished_item_tells_its_end_and_how_long_it_took() -> None:

@@ -12,7 +12,12 @@ import pytest
 from qs_jupyter.errors import ConfigurationError
 from qs_jupyter.kernel import launch as launching
 from qs_jupyter.kernel.console import console_text
-from qs_jupyter.kernel.runtime import RuntimeFolder, WorkerProcess, start_of_process
+from qs_jupyter.kernel.runtime import (
+    RuntimeFolder,
+    WorkerProcess,
+    crash_report,
+    start_of_process,
+)
 from qs_jupyter.settings import Settings
 
 
@@ -202,3 +207,15 @@ def test_an_error_is_shown_without_colours() -> None:
 def test_empty_text_is_left_out() -> None:
     assert console_text("stream", {"name": "stdout", "text": ""}, {}, 1.0) is None
     assert console_text("status", {"execution_state": "busy"}, {}, 1.0) is None
+
+
+def test_the_thread_that_crashed_comes_first(tmp_path) -> None:
+    threads = (
+        "\n\nThread 0x2 (most recent call first):\n  File b\n\nCurrent thread 0x1:\n  File a\n"
+    )
+    text = f"noise\nFatal Python error: Aborted{threads}\n"
+    assert crash_report(text[6:], 2000) == (
+        "Fatal Python error: Aborted\n\nCurrent thread 0x1:\n  File a\n\n"
+        "Thread 0x2 (most recent call first):\n  File b"
+    )
+    assert crash_report(text[6:], 30) == "Fatal Python error: Aborted\n\nC"
