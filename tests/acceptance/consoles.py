@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,6 +111,11 @@ class Terminal:
         self._process.expect(pexpect.EOF)
         self._process.close()
         return int(self._process.exitstatus)
+
+    def hang_up(self) -> None:
+        """Close the window in the midst of work; return when the program has noticed."""
+        self._process.kill(signal.SIGHUP)
+        self._process.expect(pexpect.EOF)
 
     def read(self) -> str:
         """Return what was shown before the latest find, without colours."""

@@ -6,6 +6,7 @@ import json
 import random
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 import zmq
 
+from qs_jupyter.client.client import Client
 from tests.acceptance.running import RunningManager
 
 pytestmark = pytest.mark.xdist_group("bad input")
@@ -218,6 +220,36 @@ def test_random_bytes_on_the_port_cost_nobody_anything(manager: RunningManager) 
             assert manager.status()["manager_state"] == "idle"
     is_well(manager)
     assert memory(manager) - before < 50 * 1024 * 1024
+
+
+def test_fifty_clients_at_once_are_all_answered_while_others_scan_the_port(
+    manager: RunningManager,
+) -> None:
+    chance = random.Random(SEED)
+    clients, rounds = 50, 5
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
+    who = {"user": "u", "user_group": "primary"}
+
+    def visit(number: int) -> list[str]:
+        """Add items, look at them and remove them again; return their uids."""
+        uids = []
+        with Client(manager.home.control, timeout_s=20) as client:
+            for _ in range(rounds):
+                added = client.request("queue_item_add", item=item, **who)
+                assert added["success"], added["msg"]
+                uids.append(added["item"]["item_uid"])
+                raw(manager, chance.randbytes(chance.choice([1, 100, 50_000])))
+                assert client.request("status")["manager_state"] == "idle"
+            removed = client.request("queue_item_remove_batch", uids=uids, ignore_missing=False)
+            assert [gone["item_uid"] for gone in removed["items"]] == uids, number
+        return uids
+
+    with ThreadPoolExecutor(clients) as people:
+        visits = [people.submit(visit, number) for number in range(clients)]
+        uids = [uid for done in visits for uid in done.result()]
+    assert len(set(uids)) == clients * rounds
+    assert manager.queue() == []
+    is_well(manager)
 
 
 def test_requests_changed_at_random_are_all_answered(manager: RunningManager) -> None:

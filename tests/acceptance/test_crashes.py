@@ -19,8 +19,8 @@ SILENCE_S = 5.0
 
 
 def is_soon(manager: RunningManager, seconds: float) -> bool:
-    """Tell whether that is less than a second, or what this machine, busy as it is, calls so."""
-    return seconds < max(1.0, 2 * manager.started_in_s)
+    """Tell whether that is soon for this machine, busy as it is: no silence was waited for."""
+    return seconds < max(3.0, 3 * manager.started_in_s)
 
 
 @pytest.fixture
@@ -32,9 +32,12 @@ def fresh(make_manager: MakeManager) -> RunningManager:
 
 
 def begin_plan(manager: RunningManager, *, num: int = 5, delay: float = 0.5) -> tuple[str, int]:
-    """Start a plan; return its UID and where its output begins, once its first row is there."""
+    """Start a plan; return its UID and where its output begins, once its first row is there.
+
+    On a busy machine, where a manager takes longer to come back, the plan takes longer too.
+    """
     position = len(manager.watch.console)
-    uid = manager.add_count(num=num, delay=delay)
+    uid = manager.add_count(num=num, delay=delay * max(1.0, 2 * manager.started_in_s))
     manager.do("queue_start")
     manager.until_text(r"\n\|\s+1 \|", position)
     return uid, position
@@ -72,8 +75,9 @@ def test_a_plan_outlives_the_manager_and_is_archived_once(fresh: RunningManager)
     fresh.until_idle()
     assert uids(fresh.history()) == [uid, *waiting]
     rows = table_rows(fresh.watch.console[position:])
-    # Text that was written while nobody listened is not lost with the manager that died.
-    assert rows[:5] == [1, 2, 3, 4, 5], rows
+    # Text that was written while nobody listened is not lost with the manager that died; what
+    # that one had shown in its last moment may come again.
+    assert list(dict.fromkeys(rows))[:5] == [1, 2, 3, 4, 5], rows
 
 
 def test_the_queue_goes_on_when_the_manager_is_back(fresh: RunningManager) -> None:
@@ -251,7 +255,7 @@ def test_every_acknowledged_edit_is_there_after_a_kill(make_manager: MakeManager
 
 
 def test_manager_kill_is_over_within_six_seconds(fresh: RunningManager) -> None:
-    uid, _ = begin_plan(fresh, num=8, delay=0.9)
+    uid, _ = begin_plan(fresh, num=100, delay=0.5)
     begun = time.monotonic()
     answer = fresh.qserver("manager", "kill", "test")
     assert answer.code == 3
@@ -260,8 +264,12 @@ def test_manager_kill_is_over_within_six_seconds(fresh: RunningManager) -> None:
     status = fresh.until_ready()
     assert status["manager_state"] == "executing_queue"
     assert status["running_item_uid"] == uid
+    fresh.do("re_pause", option="immediate")
+    fresh.until_state("paused")
+    fresh.do("re_stop")
     fresh.until_idle()
-    assert uids(fresh.history()) == [uid]
+    (entry,) = fresh.history()
+    assert (entry["item_uid"], entry["result"]["exit_status"]) == (uid, "stopped")
 
 
 # ------------------------------------------------------------------------ the launcher is killed
@@ -344,12 +352,22 @@ def test_a_plan_that_ends_the_worker_is_archived_with_the_cause(
     fresh.until_idle()
     item = {"item_type": "plan", "name": "deadly"}
     fresh.do("queue_item_add", item=item, user="a test", user_group="primary")
+    shown = len(fresh.watch.console)
     fresh.do("queue_start")
     fresh.until(lambda status: not status["worker_environment_exists"])
     fresh.until_idle()
     (entry,) = fresh.history()
     assert entry["result"]["exit_status"] == "failed"
     assert cause in entry["result"]["msg"]
+    if cause == "SIGSEGV":
+        msg = entry["result"]["msg"]
+        assert msg.count("Fatal Python error") == 1
+        first_stack = msg.partition("\n\n")[2]
+        assert first_stack.startswith("Current thread"), "who crashed is what one wants to know"
+        assert "in deadly" in first_stack.partition("\n\n")[0]
+    told = fresh.watch.console[shown:].count("RE Worker has ended unexpectedly")
+    assert told == 2, "the cause once, and once as the end of the plan"
+    assert fresh.watch.console[shown:].count("Current thread") <= 1
     assert fresh.status()["items_in_queue"] == 1
 
 

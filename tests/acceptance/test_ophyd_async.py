@@ -154,7 +154,7 @@ def test_devices_of_ophyd_async_are_listed_and_run_with_their_children(
 def test_what_cannot_be_described_is_left_out_and_told(make_manager: MakeManager) -> None:
     manager = make_manager()
     startup = profile(manager.home, BAD)
-    manager.start("--startup-dir", startup, "--ignore-invalid-plans", "ON")
+    manager.start("--startup-dir", startup)
     manager.open()
     plans = manager.do("plans_existing")["plans_existing"]
     assert {"look", "put", "shy_default", "device_default"} <= plans.keys()
@@ -166,15 +166,3 @@ def test_what_cannot_be_described_is_left_out_and_told(make_manager: MakeManager
     assert run(manager, "look", ["bundle"])["exit_status"] == "completed"
     assert run(manager, "device_default")["exit_status"] == "completed"
     assert run(manager, "shy_default")["exit_status"] == "completed"
-
-
-def test_a_plan_that_cannot_be_described_is_an_error_unless_told_otherwise(
-    make_manager: MakeManager,
-) -> None:
-    manager = make_manager()
-    manager.start("--startup-dir", profile(manager.home, BAD))
-    begun = manager.status()
-    manager.do("environment_open")
-    manager.until(lambda s: s["manager_state"] == "creating_environment", since=begun)
-    assert manager.until_idle()["worker_environment_exists"] is False
-    assert "unreadable" in manager.status()["environment_report"]["msg"]

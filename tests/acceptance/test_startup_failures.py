@@ -77,7 +77,9 @@ def test_startup_code_that_raises_is_told_with_file_line_and_traceback(
     assert "in fail" in report["traceback"]
     # Clients without that method see it in the status, and operators on the terminal.
     assert manager.status()["environment_report"]["line"] == 2
-    manager.until_text("no such beamline")
+    manager.until_text("RE environment could not be opened: Error in startup file .* line 2")
+    assert manager.watch.console.count("Traceback (most recent call last)") == 1, "told twice"
+    assert manager.watch.console.count("Loading startup file") == 2, "each file once"
     assert len(manager.queue()) == waiting
     open_well(manager, folder)
 
@@ -149,25 +151,35 @@ def odd_plan(a):
 """
 
 
-def test_a_plan_that_cannot_be_described_is_told_by_name(make_manager: MakeManager) -> None:
-    manager, folder = started(make_manager, ODD_PLAN)
-    report = open_in_vain(manager)
-    assert "Failed to create description of plan 'odd_plan'" in report["msg"]
-    open_well(manager, folder)
-
-
-def test_a_plan_that_cannot_be_described_is_left_out_when_that_is_wanted(
-    make_manager: MakeManager,
-) -> None:
-    manager = make_manager()
-    folder = folder_with(manager.home, ODD_PLAN)
-    manager.start("--startup-dir", str(folder), "--ignore-invalid-plans", "ON")
+def test_plans_that_cannot_be_described_are_left_out_and_told(make_manager: MakeManager) -> None:
+    manager, _ = started(make_manager, ODD_PLAN)
     manager.open()
     plans = manager.ask("plans_existing")["plans_existing"]
     assert "count" in plans
     assert "odd_plan" not in plans
     report = manager.qserver("environment", "report")["environment_report"]
     assert "odd_plan" in report["report"]["rejected_plans"]
+    manager.until_text("Left out of the list of plans: 'odd_plan'")
+
+
+DEFAULT_PLAN = "def device_by_default(detector=det1):\n    yield from count([detector])\n"
+
+
+@pytest.mark.parametrize(
+    "options", [("--ignore-invalid-plans", "OFF"), ("--security", "compat")], ids=lambda o: o[1]
+)
+@pytest.mark.parametrize(
+    ("source", "name"), [(ODD_PLAN, "odd_plan"), (DEFAULT_PLAN, "device_by_default")]
+)
+def test_a_strict_opening_fails_with_the_name_of_the_plan(
+    make_manager: MakeManager, options: tuple[str, str], source: str, name: str
+) -> None:
+    manager = make_manager()
+    folder = folder_with(manager.home, source)
+    manager.start("--startup-dir", str(folder), *options)
+    report = open_in_vain(manager)
+    assert f"Failed to create description of plan '{name}'" in report["msg"]
+    open_well(manager, folder)
 
 
 def test_without_a_run_engine_the_environment_opens_and_says_so(make_manager: MakeManager) -> None:

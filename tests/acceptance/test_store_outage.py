@@ -86,3 +86,26 @@ def test_a_plan_that_ends_during_an_outage_is_in_history_when_the_store_returns(
     results = [item["result"]["exit_status"] for item in stored(server, "plan_history")]
     assert results == ["completed", "completed"]
     assert stored(server, "plan_queue") == []
+
+
+def test_the_environment_is_not_closed_while_the_worker_alone_knows_an_outcome(manager, server):
+    manager.open()
+    assert add(manager, SLOW)["success"]
+    assert manager.ask("queue_start")["success"]
+    manager.until(lambda status: status["re_state"] == "running")
+    server.stop()
+    manager.until(lambda status: status["items_in_history"] == 1)
+    manager.until_idle()
+    refused = manager.ask("environment_close")
+    assert refused["success"] is False
+    assert "The outcome of a plan is not stored yet" in refused["msg"]
+    # A manager that dies now learns it from the worker again.
+    manager.kill_manager()
+    server.start()
+    manager.until(lambda status: status["store_available"] and status["items_in_history"] == 1)
+    manager.until_idle()
+    assert add(manager)["success"], "what is acknowledged is stored, and so is all before it"
+    results = [item["result"]["exit_status"] for item in stored(server, "plan_history")]
+    assert results == ["completed"]
+    assert manager.ask("environment_close")["success"]
+    manager.until(lambda status: not status["worker_environment_exists"])

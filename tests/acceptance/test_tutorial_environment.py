@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+import re
+import signal
+
 import pytest
 
 from tests.acceptance.running import MakeManager, RunningManager
 
 pytestmark = pytest.mark.xdist_group("tutorial environment")
+
+LOG_LINE = r"\[[DIWEC] \d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [\w.]+\] "
+
+
+def test_the_service_tells_on_stdout_what_it_listens_to_and_when_it_is_ready(
+    make_manager: MakeManager,
+) -> None:
+    manager = make_manager()
+    addresses = ("--zmq-control-addr", manager.home.control, "--zmq-info-addr", manager.home.info)
+    service = manager.home.popen("start-re-manager", *addresses)
+    manager.first_answer()
+    service.send_signal(signal.SIGINT)
+    output, errors = service.communicate(timeout=30)
+    assert errors == b""
+    assert service.returncode == 0
+    text = output.decode()
+    for line in (
+        "RE Manager is started with settings:",
+        "ZMQ control channels: encryption disabled",
+        f"ZeroMQ server is waiting on {manager.home.control}",
+        f"Queue and history are kept in {manager.home.folder}"
+        "/home/.local/share/qs-jupyter/store.sqlite",
+        "RE Manager is ready",
+    ):
+        assert re.search(rf"^{LOG_LINE}{re.escape(line)}$", text, re.MULTILINE)
 
 
 def test_status_tells_that_the_manager_is_idle_and_has_no_environment(
@@ -136,6 +164,27 @@ def test_ctrl_c_ends_the_service_and_everything_it_started(make_manager: MakeMan
     assert manager.stop() == 0
     assert manager.home.processes() == []
     assert "Traceback" not in manager.terminal()
+
+
+def test_ctrl_c_interrupts_a_plan_without_a_question(make_manager: MakeManager) -> None:
+    manager = make_manager().start()
+    manager.open()
+    running, waiting = manager.add_count(num=60, delay=1), manager.add_count()
+    manager.do("queue_start")
+    manager.until_running(running)
+    assert manager.stop() == 0
+    assert manager.home.processes() == []
+
+    manager.start()
+    status = manager.status()
+    assert (status["manager_state"], status["worker_environment_exists"]) == ("idle", False)
+    (entry,) = manager.history()
+    assert entry["item_uid"] == running
+    assert entry["result"]["exit_status"] == "failed"
+    assert entry["result"]["msg"] == "RE Worker environment was destroyed"
+    again, last = manager.queue()
+    assert (again["name"], again["kwargs"]) == (entry["name"], entry["kwargs"])
+    assert last["item_uid"] == waiting
 
 
 def test_manager_stop_ends_the_service_with_exit_code_0(make_manager: MakeManager) -> None:

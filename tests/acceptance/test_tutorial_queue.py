@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from qs_jupyter.api.phrase_slots import SLOTS, Word
+from qs_jupyter.api.phrases import Phrase
+from qs_jupyter.cli import qserver
 from tests.acceptance.running import RunningManager, uids
 
 pytestmark = pytest.mark.xdist_group("tutorial queue")
@@ -41,6 +46,7 @@ def test_allowed_plans_and_devices_are_shown_by_name(manager: RunningManager) ->
         reply["plans_allowed"]
     )
     assert set(reply["plans_allowed"].values()) == {"{...}"}
+    assert list(reply["plans_allowed"]) == sorted(reply["plans_allowed"])
     assert reply["plans_allowed_uid"] == manager.status()["plans_allowed_uid"]
 
     reply = manager.qserver("allowed", "devices").reply
@@ -136,6 +142,139 @@ def test_a_plan_is_updated_in_place_and_replaced_under_a_new_uid(manager: Runnin
     assert uids(manager.queue()) == [replaced]
 
 
+# Words that are typed, and how the command ends: 0 done, 1 wrong command and nothing sent,
+# 2 refused, 3 no reply.
+COUNT = '{"name": "count", "args": [["det1"]]}'
+ENDINGS: list[tuple[int, str, list[str]]] = [
+    (0, "", ["ping"]),
+    (0, "", ["queue", "add", "plan", COUNT]),
+    (0, "", ["queue", "add", "plan", "{'name': 'count', 'args': [['det1']], 'kwargs': {}}"]),
+    (0, "", ["queue", "mode", "set"]),
+    (1, "A map is expected, like ", ["queue", "add", "plan", '{"name":"count"']),
+    (1, "VALUE is expected", ["queue", "mode", "set", "loop"]),
+    (2, "Unsupported type '<class 'str'>'", ["queue", "mode", "set", "loop", "true"]),
+    (2, "Lock key is not specified", ["lock", "environment"]),
+    (1, "environment, queue, all or info", ["lock"]),
+    (2, "Lock key is not specified", ["unlock"]),
+    (1, "Unexpected word 'queue'", ["lock", "environment", "queue"]),
+    (1, "the lock key is empty", ["-k", "", "queue", "clear"]),
+    (1, "TASK_UID is expected", ["task", "status"]),
+    (1, "active, open, closed", ["re", "runs", "xyz"]),
+    (1, "nothing more is expected", ["config", "x"]),
+    (1, "nothing more is expected", ["history", "get", "x"]),
+    (1, "lists or nothing more", ["permissions", "reload", "x"]),
+    (1, "get, set or reload is expected", ["permissions"]),
+    (1, "did you mean 'queue'?", ["queeu", "get"]),
+    (1, "did you mean '--json'?", ["--jsn", "status"]),
+    (1, "Unknown encoding 'pickle'", ["--zmq-encoding", "pickle", "status"]),
+    (1, "cannot be read: No such file", ["permissions", "set", "no-such-file.yaml"]),
+    (2, "was not found", ["queue", "item", "move", "1", "3"]),
+    (3, "timeout occurred", ["-a", "tcp://127.0.0.1:1", "status"]),
+]
+
+
+def test_exit_codes_tell_how_a_command_ended(manager: RunningManager) -> None:
+    for code, text, words in ENDINGS:
+        answer = manager.qserver(*words)
+        assert answer.code == code, (words, answer)
+        assert "Traceback" not in answer.errors
+        if code == 1:
+            # Nothing was sent, and one line says what is wrong.
+            assert answer.output == ""
+            assert answer.errors.startswith("qserver: ")
+            assert answer.errors.count("\n") == 1
+            assert text in answer.errors
+        else:
+            assert answer.errors == ""
+            assert text in (answer.reply["msg"] if code != 3 else answer.output)
+    assert len(manager.queue()) == 2
+
+
+# What may stand for the kinds of words that help speaks of.
+SAMPLES = {
+    "POS": "0",
+    "UID": "no-such-item",
+    "HISTORY_UID": "no-such-item",
+    "TASK_UID": "no-such-task",
+    "PLAN": COUNT,
+    "FUNCTION": '{"name": "function_sleep", "args": [0]}',
+    "NAME": "loop",
+    "VALUE": "False",
+    "N": "3",
+    "NOTE": "a note",
+}
+FILES = {
+    "permissions_file": ("p.yaml", "user_groups: {root: {}}"),
+    "script_file": ("s.py", "x = 1"),
+    "items_file": ("b.json", f"[{COUNT}]"),
+}
+# Typed elsewhere, because they end or silence the manager, or never end themselves.
+LEFT_OUT = ("manager_stop", "manager_kill", "monitor")
+
+
+def spoken(phrase: Phrase) -> Iterator[list[str]]:
+    """Yield every way to say a phrase, with one sample for each kind of word."""
+    choices: list[list[list[str]]] = []
+    for part in phrase.parts:
+        if isinstance(part.content, Word):
+            choices.append([[part.content.text]])
+            continue
+        file = next((FILES[name][0] for name in FILES if SLOTS[name] is part.content), "")
+        ways = [
+            [
+                token.text if isinstance(token, Word) else SAMPLES.get(token.kind, file)
+                for token in way.tokens
+            ]
+            for way in part.content.ways
+        ]
+        choices.append([*ways, []] if part.optional else ways)
+    for chosen in itertools.product(*choices):
+        yield list(itertools.chain(*chosen))
+
+
+def test_every_command_that_help_lists_is_understood_and_answered(
+    manager: RunningManager, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(manager.home.work)
+    monkeypatch.setenv("HOME", str(manager.home.folder / "home"))
+    for name, content in FILES.values():
+        (manager.home.work / name).write_text(content)
+    commands = [
+        words
+        for phrase in qserver.grammar().phrases
+        if phrase.method not in LEFT_OUT
+        for words in spoken(phrase)
+    ]
+    assert len(commands) > 90
+    try:
+        for words in commands:
+            # In this process, which is faster than a new one for each of them.
+            code = qserver.main(["-a", manager.home.control, "-k", "key", *words])
+            printed = capsys.readouterr()
+            assert code in (qserver.SUCCESS, qserver.REFUSED), (words, printed)
+            assert printed.err == ""
+            assert printed.out.startswith(f"Arguments: {words}\n")
+            reply = ast.literal_eval(printed.out.partition(" - MESSAGE: \n")[2])
+            assert (reply.get("success") is False) == (code == qserver.REFUSED)
+            assert "Internal error" not in reply["msg"]
+    finally:
+        manager.do("unlock", lock_key="key")
+        manager.do("permissions_reload")
+
+
+def test_a_key_opens_every_command_that_it_is_meant_for(manager: RunningManager) -> None:
+    key = ("-k", "key")
+    assert manager.qserver(*key, "lock", "all").code == 0
+    for words in ("queue clear", "queue mode set loop False", "queue autostart disable"):
+        assert manager.qserver(*words.split()).code == 2
+        assert manager.qserver(*key, *words.split()).is_accepted
+    # Reading needs no key, and a key that is given there does no harm.
+    for words in ("queue get", "re runs", "history get", "task status x"):
+        assert manager.qserver(*words.split()).code == 0
+        assert manager.qserver(*key, *words.split()).code == 0
+    assert manager.qserver(*key, "unlock").code == 0
+
+
 def test_a_plan_that_does_not_exist_is_refused_with_a_reason(manager: RunningManager) -> None:
     answer = manager.qserver("queue", "add", "plan", '{"name": "nope", "args": []}')
     assert answer.code == 2
@@ -149,6 +288,7 @@ def test_a_plan_that_does_not_exist_is_refused_with_a_reason(manager: RunningMan
 
 
 def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager) -> None:
+    begin = len(opened.terminal())
     first, second, third = add_slow(opened, 3, commands=2)
     parameters = opened.queue()[0]["kwargs"]
     opened.do(
@@ -170,13 +310,17 @@ def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager
     assert opened.status()["running_item_uid"] == first
 
     opened.until(lambda status: status["items_in_history"] == 3)
-    status = opened.until_idle()
+    opened.until_idle()
+    status = opened.qserver("status").reply
     assert (status["items_in_queue"], status["items_in_history"]) == (0, 3)
     assert status["running_item_uid"] is None
     history = opened.history()
     assert uids(history) == [first, second, third]
     assert {entry["result"]["exit_status"] for entry in history} == {"completed"}
     assert all("properties" not in entry for entry in history)
+    # Who looks at the terminal of the service sees a table of each plan.
+    terminal = opened.terminal()[begin:]
+    assert terminal.count("|   seq_num |") == terminal.count("generator count") == 3
     for earlier, later in itertools.pairwise(history):
         assert earlier["result"]["time_stop"] <= later["result"]["time_start"]
 
@@ -219,14 +363,14 @@ def test_clearing_the_queue_leaves_the_running_plan_alone(opened: RunningManager
 
 
 def test_a_stopped_queue_ends_behind_the_running_plan(opened: RunningManager) -> None:
-    first, second = add_slow(opened, 2, commands=2)
-    opened.do("queue_start")
+    first, second = add_slow(opened, 1, commands=3)[0], opened.add_count()
+    assert opened.qserver("queue", "start").is_accepted
     assert opened.qserver("queue", "stop").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is True
 
-    status = opened.until_idle()
+    status = opened.until_idle(limit_s=90)
     assert status["queue_stop_pending"] is False
     assert status["items_in_queue"] == 1
     assert [entry["result"]["exit_status"] for entry in opened.history()] == ["completed"]
@@ -235,9 +379,9 @@ def test_a_stopped_queue_ends_behind_the_running_plan(opened: RunningManager) ->
 
 
 def test_a_pending_stop_is_taken_back(opened: RunningManager) -> None:
-    added = add_slow(opened, 2, commands=5)
-    opened.qserver("queue", "start")
-    opened.qserver("queue", "stop")
+    added = [*add_slow(opened, 1, commands=5), opened.add_count()]
+    assert opened.qserver("queue", "start").is_accepted
+    assert opened.qserver("queue", "stop").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is True
@@ -247,7 +391,7 @@ def test_a_pending_stop_is_taken_back(opened: RunningManager) -> None:
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is False
 
-    status = opened.until_idle()
+    status = opened.until_idle(limit_s=90)
     assert status["items_in_queue"] == 0
     assert uids(opened.history()) == added
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.acceptance.running import RunningManager, table_rows, uids
@@ -11,11 +13,19 @@ pytestmark = pytest.mark.xdist_group("tutorial run engine")
 ROW = r"\n\|\s+{} \|"
 
 
-def begin(manager: RunningManager, *, row: int, num: int = 3, delay: float = 5.0) -> int:
+def begin(
+    manager: RunningManager,
+    *start: str,
+    row: int,
+    num: int = 3,
+    delay: float = 5.0,
+) -> int:
     """Start a plan and return where its output begins, once a row of its table is there."""
     position = len(manager.watch.console)
-    manager.add_count(num=num, delay=delay)
-    manager.do("queue_start")
+    kwargs = {"num": num, "delay": delay}
+    plan = json.dumps({"name": "count", "args": [["det1", "det2"]], "kwargs": kwargs})
+    assert manager.qserver("queue", "add", "plan", plan).code == 0
+    assert manager.qserver(*(start or ("queue", "start"))).is_accepted
     manager.until_text(ROW.format(row), position)
     return position
 
@@ -58,7 +68,9 @@ def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: Runni
     assert status["pause_pending"] is False
     assert status["re_state"] == "paused"
     assert status["worker_environment_state"] == "idle"
-    assert table_rows(opened.watch.console[position:]) == [1]
+    output = opened.watch.console[position:]
+    assert table_rows(output) == [1]
+    assert "Deferred pause acknowledged. Continuing to checkpoint.\nPausing...\n" in output
     (run,) = opened.qserver("re", "runs")["run_list"]
     assert run["is_open"] is True
 
@@ -72,7 +84,8 @@ def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: Runni
 
 
 def test_an_immediate_pause_repeats_the_point(opened: RunningManager) -> None:
-    position = begin(opened, row=2, delay=opened.time_to_type(1))
+    # The short form of the tutorial starts the queue as well.
+    position = begin(opened, "start", row=2, delay=opened.time_to_type(1))
     assert opened.qserver("re", "pause", "immediate").is_accepted
     status = opened.until_state("paused")
     assert status["re_state"] == "paused"
@@ -204,6 +217,49 @@ def test_a_paused_plan_neither_closes_nor_starts_anything_else(opened: RunningMa
     assert opened.status()["manager_state"] == "paused"
     opened.do("re_abort")
     opened.until_idle()
+
+
+def run_in_worker(manager: RunningManager, source: str) -> None:
+    task = manager.do("script_upload", script=source, update_re=True)["task_uid"]
+    manager.until_idle()
+    assert manager.do("task_result", task_uid=task)["result"]["success"] is True
+
+
+def test_metadata_of_the_run_engine_is_shown_or_the_reason_why_not(
+    opened: RunningManager,
+) -> None:
+    metadata = opened.qserver("re", "metadata")["re_metadata"]
+    assert metadata["metadata_key"] == "metadata_value"
+    assert "bluesky" in metadata["versions"]
+
+    run_in_worker(opened, "import numpy\nRE.md['image'] = numpy.zeros(2)")
+    refused = opened.qserver("re", "metadata")
+    assert refused.code == 2
+    assert refused["msg"].startswith(
+        "Failed to serialize RE metadata with JSON: Object of type ndarray is not JSON serializable"
+    )
+    run_in_worker(opened, "RE.md = 5")
+    text = opened.qserver("re", "metadata")["msg"]
+    assert "Failed to convert Run Engine metadata to dictionary" in text
+    run_in_worker(opened, "del RE.md")
+    text = opened.qserver("re", "metadata")["msg"]
+    assert text.startswith("Error: ")
+    assert "Run Engine does not have a metadata attribute" in text
+    run_in_worker(opened, "RE = None")
+    text = opened.qserver("re", "metadata")["msg"]
+    assert text.startswith("Error: ")
+    assert "Run Engine does not exist in worker environment" in text
+
+    assert opened.qserver("queue", "start")["msg"] == (
+        "Run Engine is not found in the RE Worker environment."
+    )
+    # The next environment has its Run Engine again.
+    assert opened.qserver("environment", "close").is_accepted
+    opened.until(lambda status: not status["worker_environment_exists"])
+    opened.until_idle()
+    assert opened.qserver("re", "metadata")["msg"] == (
+        "Environment does not exist. Cannot retrieve RE metadata."
+    )
 
 
 def test_a_plan_that_raises_fails_with_its_error_and_stops_the_queue(

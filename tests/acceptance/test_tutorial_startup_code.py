@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -82,13 +83,22 @@ def test_changed_startup_files_are_read_when_the_environment_is_opened_again(
     assert "my_new_plan" in manager.ask("plans_existing")["plans_existing"]
 
 
-def test_startup_files_of_an_ipython_profile_are_found_by_its_name(
-    make_manager: MakeManager,
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--startup-profile", "collection"),
+        # The folder is written as people do, with the tilde of the home.
+        ("--startup-dir", "~/.ipython/profile_collection/startup"),
+    ],
+    ids=["by name", "by folder"],
+)
+def test_startup_files_of_an_ipython_profile_are_found(
+    make_manager: MakeManager, options: tuple[str, ...]
 ) -> None:
     manager = make_manager()
     folder = copy_of_profile(manager.home, ".ipython/profile_collection/startup")
     (folder / "99-zz-more.py").write_text("def profile_plan():\n    yield from count([det1])\n")
-    manager.start("--startup-profile", "collection")
+    manager.start(*options)
     manager.open()
     assert "profile_plan" in manager.ask("plans_existing")["plans_existing"]
 
@@ -219,6 +229,42 @@ def test_monitors_print_the_text_of_the_terminal(make_manager: MakeManager) -> N
     for text in ("RE Environment is ready", "generator count", "Run was closed:", "the last line"):
         assert text in expected
     assert len(re.findall(r"^\|\s+\d \|", expected, re.MULTILINE)) == 3
+
+
+def test_a_monitor_that_is_started_again_goes_on_and_misses_what_came_meanwhile(
+    make_manager: MakeManager,
+) -> None:
+    manager = make_manager().start()
+    manager.open()
+
+    def say(text: str) -> None:
+        manager.do("script_upload", script=f"print({text!r})", update_lists=False)
+        manager.until_text(text)
+        manager.until_idle()
+
+    def listening(name: str) -> Monitor:
+        """Return a monitor that is known to hear what is said from now on."""
+        monitor = Monitor(manager.home, name)
+        deadline = time.monotonic() + LIMIT_S
+        while f"hello, {name}" not in monitor.text:
+            assert time.monotonic() < deadline, monitor.text
+            say(f"hello, {name}")
+        return monitor
+
+    first = listening("first")
+    assert first.stop() == 0
+    say("words for nobody")
+    second, third = listening("second"), listening("third")
+    # One who is stopped while another listens takes nothing away.
+    third.stop()
+    say("more words")
+    manager.do("environment_close")
+    manager.until(lambda status: not status["worker_environment_exists"])
+    assert manager.stop() == 0
+    assert second.stop() == 0
+    texts = [monitor.text for monitor in (first, second, third)]
+    assert ["words for nobody" in text for text in texts] == [False] * 3
+    assert ["more words" in text for text in texts] == [False, True, False]
 
 
 def test_without_console_output_the_terminal_stays_empty(make_manager: MakeManager) -> None:
