@@ -12,7 +12,7 @@ OPTIONS = ("--security", "compat", "--store", ":memory:")
 
 
 def test_the_blocking_api_works_as_a_whole_in_messagepack(start_manager):
-    start_manager(*OPTIONS, encoding="msgpack").walk("api_threads.py", "zmq")
+    start_manager(*OPTIONS, encoding="msgpack").walk("api.py", "zmq")
 
 
 def test_encrypted_clients_are_served_and_plain_ones_hear_nothing(start_manager, clients):
@@ -20,5 +20,5 @@ def test_encrypted_clients_are_served_and_plain_ones_hear_nothing(start_manager,
     lines = [line.split(": ") for line in text.splitlines() if " key (" in line]
     keys = tuple(key.strip() for _, key in lines)
     manager = start_manager(*OPTIONS, keys=keys)
-    manager.walk("api_async.py", "zmq")
+    manager.walk("api.py", "zmq", "asyncio")
     assert manager.run("qserver", "status", QSERVER_ZMQ_PUBLIC_KEY="")[0] == 3

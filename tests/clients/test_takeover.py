@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -116,7 +121,7 @@ def fill(manager):
         do(manager, "queue_item_add", item=item, **WHO)
     instruction = {"item_type": "instruction", "name": "queue_stop"}
     do(manager, "queue_item_add", item=instruction, pos="front", **WHO)
-    do(manager, "queue_mode_set", mode={"ignore_failures": True})
+    do(manager, "queue_mode_set", mode={"loop": True, "ignore_failures": True})
     permissions = do(manager, "permissions_get")["user_group_permissions"]
     permissions["user_groups"]["primary"]["forbidden_plans"] = [":^tune$"]
     do(manager, "permissions_set", user_group_permissions=permissions)
@@ -141,10 +146,19 @@ def edit(manager):
     assert left[4]["kwargs"] == {"num": 30}
 
 
-def test_a_database_is_taken_over_and_handed_back_complete(start_manager, database, startup):
-    options = ("--redis-addr", database, "--redis-name-prefix", "beamline")
-    options += ("--startup-dir", startup, "--user-group-permissions-reload", "ON_REQUEST")
+@pytest.fixture
+def store(database) -> tuple[str, ...]:
+    """The options that name the database."""
+    return "--redis-addr", database, "--redis-name-prefix", "beamline"
 
+
+@pytest.fixture
+def options(store, startup) -> tuple[str, ...]:
+    """The options with which either manager is started."""
+    return *store, "--startup-dir", startup, "--user-group-permissions-reload", "ON_REQUEST"
+
+
+def test_a_database_is_taken_over_and_handed_back_complete(start_manager, options):
     theirs = start_manager(*options, theirs=True)
     run_one_plan(theirs)
     fill(theirs)
@@ -169,3 +183,92 @@ def test_a_database_is_taken_over_and_handed_back_complete(start_manager, databa
     do(theirs, "queue_clear", **KEY)
     do(theirs, "history_clear", **KEY)
     do(theirs, "unlock", **KEY)
+
+
+OURS = ("--security", "compat")
+
+
+def kill(manager, runtime_dir: Path) -> None:
+    """Kill a manager with its worker, as a machine that loses its power does."""
+    os.killpg(manager.program.process.pid, signal.SIGKILL)
+    manager.program.process.wait()
+    manager.program.end()
+    # Ours lets its worker run on, so that the next manager can go on with the plan.
+    for path in runtime_dir.glob("worker-*.process.json"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(json.loads(path.read_text())["pid"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("is_theirs", [True, False], ids=["theirs", "ours"])
+def test_what_a_killed_manager_was_about_to_do_is_found_by_the_other(
+    start_manager, options, tmp_path_factory, is_theirs
+):
+    """The plan is over for good, the switches are off again, everything else goes on."""
+    runtime_dir = tmp_path_factory.mktemp("run")
+    our_options = (*options, *OURS, "--runtime-dir", str(runtime_dir))
+
+    def start(*, theirs):
+        return start_manager(*(options if theirs else our_options), theirs=theirs)
+
+    first = start(theirs=is_theirs)
+    do(first, "environment_open")
+    wait_until(first, manager_state="idle", worker_environment_exists=True)
+    do(first, "queue_mode_set", mode={"loop": True})
+    slow = plan(1000, kwargs={"num": 1000, "delay": 0.5})
+    running = do(first, "queue_item_add", item=slow, **WHO)["item"]["item_uid"]
+    waiting = do(first, "queue_item_add", item=plan(2), **WHO)["item"]["item_uid"]
+    do(first, "queue_autostart", enable=True)
+    wait_until(first, manager_state="executing_queue", re_state="running")
+    do(first, "queue_stop")
+    wait_until(first, queue_stop_pending=True, queue_autostart_enabled=True)
+    kill(first, runtime_dir)
+
+    second = start(theirs=not is_theirs)
+    check_after_a_crash(second, running, waiting)
+    second.stop()
+
+
+def check_after_a_crash(manager, running, waiting):
+    """The running plan is lost as such; queue and mode are as they were, the switches are off."""
+    wait_until(
+        manager,
+        manager_state="idle",
+        running_item_uid=None,
+        queue_stop_pending=False,
+        queue_autostart_enabled=False,
+        plan_queue_mode={"loop": True, "ignore_failures": False},
+    )
+    (entry,) = do(manager, "history_get")["items"]
+    assert entry["item_uid"] == running
+    assert entry["result"]["exit_status"] == "unknown"
+    assert entry["result"]["msg"] == (
+        "Plan exit status was lost due to restart of the RE Manager process"
+    )
+    # A loop loses nothing: the plan comes again, as a copy at its end.
+    following, again = do(manager, "queue_get")["items"]
+    assert following["item_uid"] == waiting
+    assert (again["kwargs"], "result" in again) == (entry["kwargs"], False)
+    assert again["item_uid"] not in (running, waiting)
+    do(manager, "environment_open")
+    wait_until(manager, manager_state="idle", worker_environment_exists=True)
+    do(manager, "queue_item_remove", pos="back")
+    do(manager, "queue_mode_set", mode={"loop": False})
+    do(manager, "queue_start")
+    wait_until(manager, manager_state="idle", items_in_history=2, items_in_queue=0)
+
+
+def test_a_lock_of_one_manager_is_cleared_by_the_tools_of_the_other(start_manager, options, store):
+    for theirs in (True, False):
+        extra = () if theirs else OURS
+        first = start_manager(*options, *extra, theirs=theirs)
+        do(first, "lock", environment=True, user="Jane", note=None, **KEY)
+        code, output, errors = first.run(
+            "qserver-clear-lock", *store, **({"bin": OUR_BIN} if theirs else {})
+        )
+        assert code == 0, errors
+        assert "RE Manager lock was cleared" in output
+        first.stop()
+        second = start_manager(*options, *extra, theirs=theirs)
+        info = do(second, "lock_info")["lock_info"]
+        assert (info["environment"], info["queue"], info["user"]) == (False, False, None)
+        second.stop()

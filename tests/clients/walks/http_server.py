@@ -15,10 +15,15 @@ SERVER = os.environ["SERVER"]
 HEADERS = {"Authorization": f"ApiKey {os.environ['API_KEY']}"}
 http = httpx.Client(base_url=f"{SERVER}/api", headers=HEADERS, timeout=PLAN_LIMIT_S)
 ITEM = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 2}}
+LONG = {**ITEM, "kwargs": {"num": 500, "delay": 0.02}}
+# Paths that were asked for; those beside them end the manager, or never reach it.
+SEEN = {"/queue/upload/spreadsheet", "/stream_console_output"}
+BESIDES = {"/", "/manager/stop", "/test/manager/kill", "/test/server/sleep"}
 
 
 def ask(how, path, **parameters):
     """The reply of an endpoint to a request in JSON."""
+    SEEN.add(path)
     response = http.request(how, path, json=parameters)
     equal(response.status_code, 200)
     return response.json()
@@ -82,6 +87,85 @@ def a_queue_is_filled_and_run():
     equal(ask("GET", "/queue/get")["items"], [])
     for kind in ("active", "open", "closed"):
         equal(ask("GET", f"/re/runs/{kind}")["success"], True)
+
+
+def do(how, path, **parameters):
+    """The reply to a request that must succeed."""
+    reply = ask(how, path, **parameters)
+    equal((reply["success"], reply["msg"]), (True, ""))
+    return reply
+
+
+def uids(reply):
+    return [item["item_uid"] for item in reply["items"]]
+
+
+def items_are_edited():
+    do("POST", "/queue/clear")
+    a, b, c, d = uids(do("POST", "/queue/item/add/batch", items=[ITEM] * 4))
+    do("POST", "/queue/item/move", uid=a, after_uid=b)
+    do("POST", "/queue/item/move/batch", uids=[d, c], pos_dest="front")
+    equal(uids(ask("GET", "/queue/get")), [d, c, b, a])
+    changed = {**ask("GET", "/queue/item/get", uid=b)["item"], "kwargs": {"num": 7}}
+    updated = do("POST", "/queue/item/update", item=changed)["item"]
+    equal((updated["item_uid"], updated["kwargs"]), (b, {"num": 7}))
+    do("POST", "/queue/item/remove", pos="front")
+    do("POST", "/queue/item/remove/batch", uids=[c, a])
+    equal(uids(ask("GET", "/queue/get")), [b])
+    do("POST", "/queue/mode/set", mode={"loop": True})
+    equal(ask("GET", "/status")["plan_queue_mode"], {"loop": True, "ignore_failures": False})
+    do("POST", "/queue/mode/set", mode="default")
+    do("POST", "/queue/clear")
+
+
+def pause(socket):
+    wait_for(socket, lambda s: s["re_state"] == "running")
+    do("POST", "/re/pause", option="immediate")
+    wait_for(socket, lambda s: s["manager_state"] == "paused")
+
+
+def a_plan_is_controlled():
+    do("POST", "/queue/clear")
+    do("POST", "/history/clear")
+    with status_socket() as socket:
+        for path, outcome in (("stop", "stopped"), ("abort", "aborted"), ("halt", "halted")):
+            done = ask("GET", "/status")["items_in_history"]
+            do("POST", "/queue/item/execute", item=LONG)
+            pause(socket)
+            do("POST", "/re/resume")
+            pause(socket)
+            do("POST", f"/re/{path}")
+            wait_for(socket, lambda s, n=done + 1: s["items_in_history"] == n and is_idle(s))
+            last = ask("GET", "/history/get")["items"][-1]
+            equal(last["result"]["exit_status"], outcome)
+        do("POST", "/queue/item/add", item=LONG)
+        do("POST", "/queue/start")
+        wait_for(socket, lambda s: s["re_state"] == "running")
+        equal(do("POST", "/re/runs", option="closed")["run_list"], [])
+        do("POST", "/queue/stop")
+        do("POST", "/queue/stop/cancel")
+        do("POST", "/kernel/interrupt", interrupt_plan=True)
+        wait_for(socket, lambda s: s["manager_state"] == "paused")
+        do("POST", "/re/stop")
+        wait_for(socket, is_idle)
+        done = ask("GET", "/status")["items_in_history"]
+        do("POST", "/queue/autostart", enable=True)
+        do("POST", "/queue/item/add", item=ITEM)
+        wait_for(socket, lambda s: s["items_in_history"] == done + 1 and is_idle(s))
+        do("POST", "/queue/autostart", enable=False)
+
+
+def a_function_is_called_and_the_environment_updated():
+    with status_socket() as socket:
+        do("POST", "/script/upload", script="def func_for_test(a):\n    return 2 * a\n")
+        wait_for(socket, is_idle)
+        function = {"item_type": "function", "name": "func_for_test", "args": [21]}
+        uid = do("POST", "/function/execute", item=function)["task_uid"]
+        wait_for(socket, lambda _: ask("GET", "/task/status", task_uid=uid)["status"] != "running")
+        equal(ask("GET", "/task/result", task_uid=uid)["result"]["return_value"], 42)
+        wait_for(socket, is_idle)
+        do("POST", "/environment/update")
+        wait_for(socket, is_idle)
 
 
 def a_spreadsheet_becomes_plans():
@@ -153,8 +237,19 @@ def the_lock_and_permissions():
 
 def the_environment_is_closed():
     with status_socket() as socket:
+        equal(ask("POST", "/environment/destroy")["success"], True)
+        wait_for(socket, lambda s: not s["worker_environment_exists"] and is_idle(s))
+        equal(ask("POST", "/environment/open")["success"], True)
+        wait_for(socket, lambda s: s["worker_environment_exists"] and is_idle(s), OPEN_LIMIT_S)
         equal(ask("POST", "/environment/close")["success"], True)
         wait_for(socket, lambda s: not s["worker_environment_exists"] and is_idle(s))
+
+
+def nothing_was_left_out():
+    described = httpx.get(f"{SERVER}/openapi.json", headers=HEADERS).json()["paths"]
+    paths = {path.removeprefix("/api") for path in described if path.startswith("/api")}
+    unseen = {path for path in paths - SEEN - BESIDES if not path.startswith("/auth")}
+    equal(unseen, set())
 
 
 walk(
@@ -164,6 +259,9 @@ walk(
         the_environment_opens,
         lists_are_given_whole_and_reduced,
         a_queue_is_filled_and_run,
+        items_are_edited,
+        a_plan_is_controlled,
+        a_function_is_called_and_the_environment_updated,
         a_spreadsheet_becomes_plans,
         a_task_gives_its_result,
         the_console_is_kept,
@@ -171,5 +269,6 @@ walk(
         the_console_and_the_information_have_sockets,
         the_lock_and_permissions,
         the_environment_is_closed,
+        nothing_was_left_out,
     ]
 )

@@ -1,24 +1,33 @@
-"""The whole of the blocking client API, over 0MQ or through the HTTP server."""
+"""The whole of the client API, blocking or asyncio, over 0MQ or through the HTTP server."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from importlib import import_module
 
-import bluesky_queueserver_api.http as over_http
-import bluesky_queueserver_api.zmq as over_zmq
 from bluesky_queueserver_api import BFunc, BInst, BPlan, WaitMonitor
-from walking import OPEN_LIMIT_S, PLAN_LIMIT_S, Seen, contains, equal, walk
+from walking import OPEN_LIMIT_S, PLAN_LIMIT_S, Blocking, Seen, contains, equal, walk
 
 HTTP = sys.argv[1] == "http"
+ASYNC = sys.argv[2:] == ["asyncio"]
+REManagerAPI = import_module(
+    f"bluesky_queueserver_api.{sys.argv[1]}" + (".aio" if ASYNC else "")
+).REManagerAPI
 # The defaults ask once a second, which only makes the walk longer.
 PACE = {"status_polling_period": 0.1, "status_expiration_period": 0.05}
-if HTTP:
-    api = over_http.REManagerAPI(http_server_uri=os.environ["SERVER"], **PACE)
+
+
+def make_api():
+    if not HTTP:
+        return REManagerAPI(zmq_encoding=os.environ.get("QSERVER_ZMQ_ENCODING"), **PACE)
+    api = REManagerAPI(http_server_uri=os.environ["SERVER"], **PACE)
     api.set_authorization_key(api_key=os.environ["API_KEY"])
-else:
-    api = over_zmq.REManagerAPI(zmq_encoding=os.environ.get("QSERVER_ZMQ_ENCODING"), **PACE)
-RM = Seen(api)
+    return api
+
+
+RM = Seen(Blocking(make_api) if ASYNC else make_api())
 
 COUNT = BPlan("count", ["det1", "det2"], num=3, delay=0.01)
 LONG = BPlan("count", ["det1", "det2"], num=500, delay=0.02)
@@ -524,6 +533,21 @@ def a_wait_can_be_cancelled_and_times_out():
     raise AssertionError("the wait did not time out")
 
 
+def requests_are_made_at_once():
+    if not ASYNC:
+        return
+    empty()
+
+    async def add_five():
+        adds = (RM.target.target.item_add(COUNT) for _ in range(5))
+        return await asyncio.gather(*adds)
+
+    replies = RM.target.wait(add_five)
+    equal(sorted(reply["qsize"] for reply in replies), [1, 2, 3, 4, 5])
+    equal(len(RM.queue_get()["items"]), 5)
+    empty()
+
+
 def unknown_methods_and_parameters_are_refused():
     if HTTP:
         return
@@ -612,6 +636,7 @@ walk(
         a_plan_is_interrupted,
         the_lock_keeps_others_out,
         a_wait_can_be_cancelled_and_times_out,
+        requests_are_made_at_once,
         unknown_methods_and_parameters_are_refused,
         the_console_is_followed,
         the_system_information_is_followed,
