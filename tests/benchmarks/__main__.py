@@ -3,53 +3,85 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
+import pkgutil
 import sys
 from pathlib import Path
 
-from tests.benchmarks import (  # noqa: F401 - they make their benchmarks known
-    answering,
-    large_profile,
-    output,
-    queue_edits,
-    resources,
-    running,
-    start_and_stop,
-)
-from tests.benchmarks.measuring import BENCHMARKS
-from tests.benchmarks.report import HEAD, Section, line, page, row, write_json
+import tests.benchmarks
+from tests.benchmarks.measuring import BENCHMARKS, Skipped
+from tests.benchmarks.report import HEAD, Section, line, page, read_json, row, write_json
 
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "benchmarks.md"
+FIGURES = ROOT / "build" / "benchmarks.json"
+# The order of the page; rooms that are not named here follow.
+FIRST = (
+    *("start_and_stop", "answering", "queue_edits", "neighbours", "running", "output"),
+    *("large_profile", "resources"),
+)
 
 
 def main() -> int:
     """Run the named benchmarks, or all; return 1 when one of them broke."""
+    load_rooms()
     arguments = _arguments()
-    results: dict[str, Section] = {}
     broken = 0
     print(line(HEAD))
-    for name in arguments.names or BENCHMARKS:
-        results[name] = section = Section(os.getloadavg()[0])
-        print(f"--- {name} (load average {section.load:.1f})", flush=True)
-        try:
-            for measurement in BENCHMARKS[name]():
-                section.measurements.append(measurement)
-                print(line(row(measurement)), flush=True)
-        except Exception as error:  # noqa: BLE001 - the others are still worth measuring
-            broken = 1
-            print(f"{name} broke: {type(error).__name__}: {error}", file=sys.stderr)
-    if arguments.json is not None:
-        write_json(results, arguments.json)
-    if arguments.write:
-        PAGE.write_text(page(results))
+    for name in [] if arguments.page_only else arguments.names or BENCHMARKS:
+        section = measure(name)
+        broken |= section.missing.startswith(BROKE)
+        # After each, so that an interrupted run is not lost; beside figures of earlier runs.
+        write_json({**read_json(arguments.json), name: section}, arguments.json)
+    if arguments.write or arguments.page_only:
+        found = read_json(arguments.json)
+        PAGE.write_text(page({name: found[name] for name in BENCHMARKS if name in found}))
     return broken
+
+
+BROKE = "it broke: "
+
+
+def load_rooms() -> None:
+    """Import every room of this package, which makes its benchmarks known."""
+    names = [room.name for room in pkgutil.iter_modules(tests.benchmarks.__path__)]
+    for name in [*FIRST, *sorted({*names} - {*FIRST, "__main__"})]:
+        importlib.import_module(f"tests.benchmarks.{name}")
+
+
+def measure(name: str) -> Section:
+    """Run one benchmark, and print its figures as they come."""
+    about = (BENCHMARKS[name].__doc__ or "").split("\n")[0]
+    section = Section(about, load=os.getloadavg()[0])
+    print(f"--- {name} (load average {section.load:.1f})", flush=True)
+    try:
+        for measurement in BENCHMARKS[name]():
+            section.measurements.append(measurement)
+            print(line(row(measurement)), flush=True)
+    except Skipped as reason:
+        section.missing = str(reason)
+        print(f"skipped: {reason}", flush=True)
+    except Exception as error:  # noqa: BLE001 - the others are still worth measuring
+        section.missing = f"{BROKE}{type(error).__name__}: {error}"
+        print(f"{name}: {section.missing}", file=sys.stderr)
+    return section
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)}")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name} in docs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples to FILE")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name} anew")
+    parser.add_argument(
+        "--page-only", action="store_true", help="write the page from what was measured before"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        default=FIGURES,
+        help="where all samples are kept; figures of other benchmarks in it stay (%(default)s)",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:

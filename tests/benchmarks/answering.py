@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
-
-import zmq
 
 from tests.benchmarks.measuring import Measurement, benchmark, ms, times
 from tests.benchmarks.service import Client, Service, free_port, request
@@ -101,55 +96,3 @@ while True:
     frames = socket.recv_multipart()
     socket.send_multipart([*frames[:2], reply])
 """
-
-
-@benchmark
-def permissions() -> Iterator[Measurement]:
-    """Set the permissions of the simulated profile, while another client asks for the status."""
-    with Service(startup=False) as service:
-        service.open()
-        data = service.client.ask("permissions_get")["user_group_permissions"]
-        frames = [
-            request("permissions_set", user_group_permissions=_variant(data, number))
-            for number in range(20)
-        ]
-        taken = []
-        with while_watched(service.address) as delays:
-            for frame in frames:
-                taken += times(lambda: service.client.raw(frame), 1)  # noqa: B023
-                time.sleep(0.02)
-    yield ms("permissions_set, simulated profile", taken, aim=5)
-    yield ms("longest delay of a status meanwhile", [max(delays)], aim=5)
-
-
-def _variant(data: dict[str, object], number: int) -> dict[str, object]:
-    groups = dict(data["user_groups"])  # type: ignore[call-overload]
-    groups["primary"] = {**groups["primary"], "forbidden_plans": [f"plan_{number}"]}
-    return {"user_groups": groups}
-
-
-@contextlib.contextmanager
-def while_watched(address: str) -> Iterator[list[float]]:
-    """Give the list into which another client writes how long each of its requests took."""
-    delays: list[float] = []
-    stop = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(address, delays, stop))
-    watcher.start()
-    try:
-        yield delays
-    finally:
-        stop.set()
-        watcher.join()
-
-
-def _watch(address: str, delays: list[float], stop: threading.Event) -> None:
-    context = zmq.Context()
-    socket = context.socket(zmq.REQ)
-    socket.connect(address)
-    while not stop.is_set():
-        begin = time.perf_counter()
-        socket.send(STATUS)
-        socket.recv()
-        delays.append(time.perf_counter() - begin)
-        stop.wait(0.001)
-    context.destroy(linger=0)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.answering import while_watched
 from tests.benchmarks.measuring import Measurement, benchmark, ms, times
+from tests.benchmarks.neighbours import changing_permissions, delays_beside
 from tests.benchmarks.service import LARGE_STARTUP_DIR, Service, request
 
 SCRIPT = "def added_plan_{number}(num: int = 1):\n    yield from bps.null()\n"
@@ -60,23 +60,12 @@ def _starts(startup: Path) -> Iterator[Measurement]:
 
 def _permissions(service: Service) -> Iterator[Measurement]:
     data = service.client.ask("permissions_get")["user_group_permissions"]
-    taken, delays = [], []
-    for number in range(10):
-        groups = {
-            **data["user_groups"],
-            "primary": {**data["user_groups"]["primary"], "forbidden_plans": [f"plan_{number}"]},
-        }
-        frame = request("permissions_set", user_group_permissions={"user_groups": groups})
-        with while_watched(service.address) as found:
-            taken += times(lambda: service.client.raw(frame), 1)  # noqa: B023
-            taken_by_reading = times(lambda: service.client.raw(PLANS_ALLOWED), 1)
-        delays.append(max(found))
-        assert taken_by_reading
+    taken, delays = changing_permissions(service, data, 10)
     yield ms("permissions_set, large profile", taken, aim=60)
     yield ms("longest delay of a status meanwhile", delays, aim=5)
-
-
-PLANS_ALLOWED = request("plans_allowed", user_group="primary")
+    reload = request("permissions_reload", restore_plans_devices=True)
+    delays = delays_beside(service, lambda: service.client.raw(reload), 5)
+    yield ms("longest delay of a status, while the large lists are loaded again", delays, aim=5)
 
 
 def _lists(service: Service) -> Iterator[Measurement]:

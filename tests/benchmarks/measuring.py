@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["s", "ms", "/s", "MiB", "%", "lines"]
+Unit = Literal["s", "ms", "/s", "MiB", "%", "lines", "messages/s", "kB/s", "requests", "files"]
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,16 @@ BENCHMARKS: dict[str, Benchmark] = {}
 
 
 def benchmark(function: Benchmark) -> Benchmark:
-    """Make a function known under its name."""
+    """Make a function known under its name.
+
+    Its name is the heading of its section of the page, its docstring the sentence below.
+    """
     BENCHMARKS[function.__name__] = function
     return function
+
+
+class Skipped(Exception):  # noqa: N818 - not an error
+    """Something that a benchmark needs is not on this machine; the text says what."""
 
 
 def ms(what: str, seconds: Iterable[float], *, aim: float | None = None) -> Measurement:

@@ -6,16 +6,29 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from qs_jupyter.profiles import sim_profile
 
 
-def resident(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise ValueError(f"Process {pid} tells nothing about its memory")
+@dataclass(frozen=True)
+class Memory:
+    """Memory of a process in MiB.
+
+    ``resident`` has files in it, like libraries, that several processes share; ``own`` leaves
+    them out.
+    """
+
+    resident: float
+    own: float
+
+
+def memory_of(pid: int) -> Memory:
+    """Return the memory of a process."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    mib = {name: int(rest.split()[0]) / 1024 for name, _, rest in (s.partition(":") for s in lines)}
+    return Memory(mib["Rss"], mib["Anonymous"])
 
 
 def processor_time(pid: int) -> float:
@@ -25,6 +38,7 @@ def processor_time(pid: int) -> float:
 
 
 def worker_of(manager: int) -> int:
+    """Return the worker of a manager, its child."""
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and int(process.name) != os.getpid():
             try:

@@ -14,8 +14,7 @@ from qs_jupyter.model.history import finished_entry
 from qs_jupyter.model.item import Item
 from qs_jupyter.store.sqlite import SqliteBackend
 from qs_jupyter.store.store import StoredState
-from tests.benchmarks.answering import while_watched
-from tests.benchmarks.measuring import Measurement, benchmark, ms, times
+from tests.benchmarks.measuring import Measurement, Skipped, benchmark, ms, times
 from tests.benchmarks.service import Service, request
 from tests.contract.redis_server import RedisServer, server_binary
 
@@ -30,7 +29,7 @@ def queue() -> Iterator[Measurement]:
     """Edit the queue with few items, with 10 000 and with 50 000, in an SQLite file."""
     with Service(startup=False) as service:
         service.open()
-        first = times(lambda: _checked(service, ADD), 1)
+        first = times(lambda: checked(service, ADD), 1)
         yield ms("queue_item_add, the first after the start", first, aim=5)
         yield from _growing(service, ((1_000, 1), (10_000, 4), (50_000, 20)))
 
@@ -40,7 +39,7 @@ def queue_in_redis() -> Iterator[Measurement]:
     """Do the same in a Redis server that makes every write durable."""
     binary = server_binary()
     if binary is None:
-        return
+        raise Skipped("no Redis or Valkey server here")
     with tempfile.TemporaryDirectory(prefix="qsr") as folder:
         server = RedisServer(binary, Path(folder))
         server.start()
@@ -58,7 +57,7 @@ def _growing(service: Service, sizes: tuple[tuple[int, float], ...]) -> Iterator
     yield from _edits(service, 10)
     for size, aim in sizes:
         rate = _fill(service, size)
-        label = f"{size // 1000}k"
+        label = _label(size)
         yield Measurement(f"batch add, to {label} items", "/s", rate, aim=15_000)
         frame = request("queue_get")
         yield ms(
@@ -71,14 +70,19 @@ def _growing(service: Service, sizes: tuple[tuple[int, float], ...]) -> Iterator
             yield from _edits(service, size)
 
 
-def _checked(service: Service, frame: bytes) -> None:
+def _label(size: int) -> str:
+    return f"{size // 1000}k" if size >= 1000 else str(size)
+
+
+def checked(service: Service, frame: bytes) -> None:
+    """Send a request that must succeed."""
     reply = service.client.raw(frame)
     if not reply.startswith(b'{"success": true'):
         raise RuntimeError(reply[:1000].decode())
 
 
 def _adding(service: Service) -> list[float]:
-    return times(lambda: _checked(service, ADD), 200, warm_up=20)
+    return times(lambda: checked(service, ADD), 200, warm_up=20)
 
 
 def _fill(service: Service, size: int) -> tuple[float, ...]:
@@ -87,14 +91,14 @@ def _fill(service: Service, size: int) -> tuple[float, ...]:
     rates = []
     while present < size:
         begin = time.perf_counter()
-        _checked(service, frame)
+        checked(service, frame)
         rates.append(BATCH / (time.perf_counter() - begin))
         present += BATCH
     return tuple(rates)
 
 
 def _after_a_change(service: Service, frame: bytes) -> float:
-    _checked(service, ADD)
+    checked(service, ADD)
     return times(lambda: service.client.raw(frame), 1)[0]
 
 
@@ -106,39 +110,27 @@ def _edits(service: Service, size: int) -> Iterator[Measurement]:
         request("queue_item_move", pos="front", pos_dest="back"),
     ]
     moves = iter(ends * 100)
-    yield ms(f"move, {size} items", times(lambda: _checked(service, next(moves)), 100), aim=1)
+    yield ms(
+        f"move to an end, {_label(size)} items",
+        times(lambda: checked(service, next(moves)), 100),
+        aim=1,
+    )
+    inner = [
+        request("queue_item_move", pos=size // 4, pos_dest=size // 2 + size // 4),
+        request("queue_item_move", pos=size // 2, pos_dest=size // 4),
+    ]
+    moves = iter(inner * 50)
+    yield ms(
+        f"move to a position, {_label(size)} items",
+        times(lambda: checked(service, next(moves)), 100),
+        aim=1,
+    )
     middle = request("queue_item_remove", pos=size // 2)
     taken = []
     for _ in range(50):
-        taken += times(lambda: _checked(service, middle), 1)
-        _checked(service, ADD)
-    yield ms(f"remove, {size} items", taken, aim=1)
-
-
-@benchmark
-def neighbours() -> Iterator[Measurement]:
-    """Ask for the status while another client keeps the manager busy."""
-    with Service(startup=False) as service:
-        service.open()
-        batch = request("queue_item_add_batch", items=[COUNT] * BATCH, **OWNER)
-        with while_watched(service.address) as delays:
-            for _ in range(50):
-                _checked(service, batch)
-        yield from _delays("batches of 1 000 items are added", delays)
-        with while_watched(service.address) as delays:
-            for _ in range(50):
-                service.client.raw(request("queue_get"))
-        yield from _delays("50 000 items are read", delays)
-        with while_watched(service.address) as delays:
-            for _ in range(2000):
-                _checked(service, ADD)
-        yield from _delays("items are added one by one", delays)
-
-
-def _delays(what: str, delays: list[float]) -> Iterator[Measurement]:
-    yield ms(f"status, while {what}", delays)
-    worst = sorted(delays)[-max(1, len(delays) // 100) :]
-    yield ms(f"status, while {what}: the slowest hundredth", worst, aim=15)
+        taken += times(lambda: checked(service, middle), 1)
+        checked(service, ADD)
+    yield ms(f"remove, {_label(size)} items", taken, aim=1)
 
 
 @benchmark
@@ -147,7 +139,7 @@ def history() -> Iterator[Measurement]:
     for size, aim in ((1_000, 1), (10_000, 6)):
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "store.sqlite"
-            asyncio.run(_store_history(store, size))
+            store_history(store, size)
             with Service("--store", str(store)) as service:
                 frame = request("history_get")
                 first = times(lambda: service.client.raw(frame), 1)  # noqa: B023
@@ -157,7 +149,7 @@ def history() -> Iterator[Measurement]:
         yield ms(f"history_get, {size // 1000}k entries", again, aim=aim)
 
 
-async def _store_history(path: Path, size: int) -> None:
+def store_history(path: Path, size: int) -> None:
     """Write a history as a manager that has run for long would have left it."""
     result = {
         "exit_status": "completed",
@@ -170,7 +162,10 @@ async def _store_history(path: Path, size: int) -> None:
     }
     items = (Item({**COUNT, **OWNER, "item_uid": str(uuid.uuid4())}) for _ in range(size))
     entries = tuple(finished_entry(item, result) for item in items)
-    backend = SqliteBackend(path)
+    asyncio.run(_write(SqliteBackend(path), StoredState(history=entries)))
+
+
+async def _write(backend: SqliteBackend, state: StoredState) -> None:
     await backend.open()
-    await backend.rewrite(StoredState(history=entries))
+    await backend.rewrite(state)
     await backend.close()

@@ -46,6 +46,10 @@ class Client:
         self._socket.send(frame)
         return self._socket.recv()
 
+    def send(self, frame: bytes) -> None:
+        """Send a request, and leave it to the service when the reply comes."""
+        self._socket.send(frame)
+
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Call a method that must succeed."""
         reply: dict[str, Any] = json.loads(self.raw(request(method, **params)))

@@ -1,4 +1,4 @@
-"""A loop of thousands of plans does not let manager or worker grow without end."""
+"""A loop of thousands of plans lets neither manager nor worker grow without end."""
 
 from __future__ import annotations
 
@@ -21,9 +21,18 @@ SPARE_KB = {"manager": 6_000, "worker": 6_000}
 ENTRY_KB = 8
 
 
-def resident_kb(manager: RunningManager) -> dict[str, int]:
+def processes(manager: RunningManager) -> dict[str, psutil.Process]:
     pids = {"manager": manager.manager_pid, "worker": manager.worker_pid}
-    return {who: psutil.Process(pid).memory_info().rss // 1024 for who, pid in pids.items()}
+    return {who: psutil.Process(pid) for who, pid in pids.items()}
+
+
+def resident_kb(manager: RunningManager) -> dict[str, int]:
+    return {who: p.memory_info().rss // 1024 for who, p in processes(manager).items()}
+
+
+def handles(manager: RunningManager) -> dict[str, tuple[int, int]]:
+    """Return open files and threads."""
+    return {who: (p.num_fds(), p.num_threads()) for who, p in processes(manager).items()}
 
 
 def test_memory_stays_bounded_over_thousands_of_plans(
@@ -38,17 +47,19 @@ def test_memory_stays_bounded_over_thousands_of_plans(
         manager.do("queue_item_add", item=item, **WHO)
     number = PLANS // PHASES
     empty = resident_kb(manager)["manager"]
-    sizes = []
+    sizes, used = [], []
     for _ in range(PHASES):
         manager.do("queue_start")
         manager.until(lambda s: s["items_in_history"] >= number, 3000)
         manager.do("queue_stop")
         manager.until_idle()
         sizes.append(resident_kb(manager))
+        used.append(handles(manager))
         history = manager.history()
         assert {item["result"]["exit_status"] for item in history} == {"completed"}
         manager.do("history_clear")
-    print(f"\n{PHASES} times {number} plans; kB of memory: {empty} {sizes}")
+    print(f"\n{PHASES} times {number} plans; kB of memory: {empty} {sizes}; {used[-1]}")
+    assert used[-1] == used[0], "files or threads are left over"
     most = max(size["manager"] for size in sizes)
     assert most - empty < SPARE_KB["manager"] + BACKLOGS_KB + ENTRY_KB * number
     # By the half everything that may fill up has done so.

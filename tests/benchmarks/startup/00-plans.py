@@ -1,5 +1,6 @@
 """Plans that do next to nothing, and functions that tell when they did it."""
 
+import ctypes
 import os
 import time
 
@@ -32,6 +33,12 @@ def long_plan():
         yield from bps.sleep(0.005)
 
 
+def locking(seconds: int = 1):
+    """Tell that it runs, then do something in C that keeps the interpreter lock."""
+    yield from bps.sleep(0.2)
+    ctypes.PyDLL(None).sleep(seconds)
+
+
 def printing(lines: int = 1):
     """Print numbered lines."""
     yield from bps.null()
@@ -44,6 +51,11 @@ def take_stamps():
     taken = list(stamps)
     stamps.clear()
     return taken
+
+
+def forget_stamps():
+    """Forget the times noted so far."""
+    stamps.clear()
 
 
 def run_bare(name: str, count: int):
