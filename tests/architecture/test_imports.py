@@ -69,7 +69,7 @@ def test_the_messages_of_the_worker_need_the_standard_library_only(nothing: set[
 
 
 def test_the_table_of_methods_loads_no_server() -> None:
-    loaded = loaded_by("from qs_jupyter.api import table; table.load()")
+    loaded = loaded_by("import qs_jupyter.api.methods")
     assert roots(loaded) & {"zmq", "asyncio", "yaml", *HEAVY} <= {"asyncio"}
     assert not [
         name for name in loaded if name.startswith(("qs_jupyter.manager", "qs_jupyter.wire"))
@@ -86,6 +86,11 @@ def test_asking_for_the_status_loads_little(answering_address: str) -> None:
 def test_a_manager_starts_without_bluesky_or_redis() -> None:
     loaded = roots(loaded_by("import qs_jupyter.app, qs_jupyter.kernel.jupyter"))
     assert loaded & {"bluesky", "ophyd", "numpy", "redis", "IPython", "matplotlib"} == set()
+
+
+def test_a_launcher_that_only_waits_brings_no_event_loop() -> None:
+    loaded = roots(loaded_by("import qs_jupyter.cli.start_re_manager"))
+    assert loaded & {"zmq", "asyncio", "ssl", "sqlite3", "yaml", *HEAVY} == set()
 
 
 def test_the_model_reaches_neither_world_nor_clock() -> None:

@@ -1,0 +1,1 @@
+"""The writers of the generated pages and pictures, one room each."""

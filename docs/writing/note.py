@@ -1,0 +1,3 @@
+"""What stands at the head of every generated page."""
+
+NOTE = "<!-- Written by docs/generate.py. Changes are lost. -->\n"
