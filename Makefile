@@ -51,9 +51,10 @@ test: check $(VENV)-clients/stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 pictures: $(VENV)/test.stamp
-	QS_SCREENSHOTS=build/pictures $(BIN)/python -m pytest tests/browser -q
-	cp build/pictures/history.png build/pictures/form.png docs/img/panel/
-	cp build/pictures/queue-5000-dark-narrow.png docs/img/panel/
+	rm -rf build/pictures
+	QS_SCREENSHOTS=build/pictures $(BIN)/python -m pytest tests/browser/test_pictures.py \
+		tests/browser/test_magics.py -q
+	cp build/pictures/*.png docs/img/panel/
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tests.benchmarks
