@@ -553,8 +553,13 @@ def test_an_interrupt_pauses_a_plan_only_when_that_is_meant(opened: RunningManag
         text = refusal(opened, "kernel_interrupt", **params)
         assert "Not allowed to interrupt running plan" in text
     assert opened.status()[ENGINE] == "running"
+    since = len(opened.watch.statuses)
     opened.do("kernel_interrupt", interrupt_plan=True)
     opened.until_state("paused")
+    seen = {
+        status[KERNEL] for status in opened.watch.statuses[since:] if status[ENGINE] != "paused"
+    }
+    assert seen <= {"busy"}, "the plan held the kernel to the end"
     opened.do("re_abort")
     opened.until_idle()
 
@@ -701,3 +706,15 @@ def test_a_flood_of_output_keeps_nobody_from_the_manager(opened: RunningManager)
     opened.do("script_upload", script="import time\ntime.sleep(0.2)\nprint('calm' + ' again')")
     opened.until_text("calm again", since)
     assert manager.memory_info().rss - before < 200_000_000
+
+
+def test_a_console_leaves_no_key_behind(opened: RunningManager) -> None:
+    folder = opened.home.folder / "tmp"
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        (kept,) = folder.glob("qserver-console-*/*.json")
+        modes = [place.stat().st_mode & 0o777 for place in (kept.parent, kept)]
+        assert modes == [0o700, 0o600]
+        console.enter("exit")
+        assert console.exit_code() == 0
+    assert list(folder.glob("qserver-console-*")) == []
