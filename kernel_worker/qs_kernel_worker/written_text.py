@@ -43,6 +43,7 @@ class Allowance:
 
     def __init__(self) -> None:
         self.left: float = ALLOWED_AT_ONCE
+        self._left_before: float = ALLOWED_AT_ONCE  # right after the last refill
         self._since = time.monotonic()
         self._is_used_up = False
         self._saved = 0.0
@@ -52,11 +53,15 @@ class Allowance:
         now = time.monotonic()
         gained, self._since = (now - self._since) * ALLOWED_PER_S, now
         if not self._is_used_up:
-            self.left = min(ALLOWED_AT_ONCE, self.left + gained)
-            return
-        self._saved = min(ALLOWED_AT_ONCE, self._saved + gained)
-        if self._saved >= RESUMED_AT:
-            self.left, self._is_used_up = self._saved, False
+            # What was taken came out of what had been gained until then: a long silence before
+            # a flood fills the allowance once and not twice.
+            taken = self._left_before - self.left
+            self.left = min(ALLOWED_AT_ONCE, self._left_before + gained) - taken
+        else:
+            self._saved = min(ALLOWED_AT_ONCE, self._saved + gained)
+            if self._saved >= RESUMED_AT:
+                self.left, self._is_used_up = self._saved, False
+        self._left_before = self.left
 
     def take_rest(self, wanted: int) -> int:
         """Return how many of more characters than were left may be written."""
@@ -71,6 +76,7 @@ class Allowance:
     def _use_up(self) -> None:
         if not self._is_used_up:
             self.left, self._saved, self._is_used_up = 0.0, 0.0, True
+            self._left_before = 0.0
 
 
 class _Text:

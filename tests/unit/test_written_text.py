@@ -8,7 +8,15 @@ import pytest
 
 from qs_kernel_worker import written_text
 from qs_kernel_worker.requests import TEXT_SEQ
-from qs_kernel_worker.written_text import CHUNK, KeptText, SharedBuffer, chunks
+from qs_kernel_worker.written_text import (
+    ALLOWED_AT_ONCE,
+    ALLOWED_PER_S,
+    CHUNK,
+    Allowance,
+    KeptText,
+    SharedBuffer,
+    chunks,
+)
 
 LABEL = {"session": "s", "qs_source": "item", "qs_uid": "u", "msg_id": "m"}
 
@@ -133,3 +141,14 @@ def test_the_count_of_lost_lines_takes_no_room(monkeypatch: pytest.MonkeyPatch) 
         kept.keep("stdout", LABEL, "x" * 10 + "\n")
     assert len(kept._gone) <= 10
     assert kept.since(None)["lost"] == 999
+
+
+def test_a_long_silence_fills_the_allowance_once(clock: list[float]) -> None:
+    allowance = Allowance()
+    clock[0] += 100
+    allowance.left -= ALLOWED_AT_ONCE
+    allowance.refill()
+    assert allowance.left == 0
+    clock[0] += 1
+    allowance.refill()
+    assert allowance.left == ALLOWED_PER_S
