@@ -76,7 +76,8 @@ class Allowance:
     def _use_up(self) -> None:
         if not self._is_used_up:
             self.left, self._saved, self._is_used_up = 0.0, 0.0, True
-            self._left_before = 0.0
+            # From now on: what a silence before has brought is in what was used up.
+            self._left_before, self._since = 0.0, time.monotonic()
 
 
 class _Text:

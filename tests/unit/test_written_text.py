@@ -152,3 +152,14 @@ def test_a_long_silence_fills_the_allowance_once(clock: list[float]) -> None:
     clock[0] += 1
     allowance.refill()
     assert allowance.left == ALLOWED_PER_S
+
+
+def test_a_flood_after_a_long_silence_uses_the_allowance_up_once(clock: list[float]) -> None:
+    allowance = Allowance()
+    clock[0] += 100
+    assert allowance.take_rest(2 * ALLOWED_AT_ONCE) == ALLOWED_AT_ONCE
+    allowance.refill()
+    assert allowance.take_rest(1000) == 0
+    clock[0] += 1
+    allowance.refill()
+    assert allowance.left == ALLOWED_PER_S

@@ -167,8 +167,8 @@ while time.monotonic() < end:
     text = bench.recorder.text_of(uid)
     await bench.script("def how_much():\n    return written\n")
     written = (await bench.function("how_much")).return_value
-    assert len(text) < allowed + 1_000_000
-    if written > allowed + 1_000_000:
+    assert len(text) < allowed + 4_000_000  # a second burst would be twice as much
+    if written > allowed + 4_000_000:
         assert "of output are left out: more than" in text
     assert process.memory_info().rss - before < 300_000_000
     assert worst < 3
