@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
 from qs_jupyter.errors import ConfigurationError
+from qs_jupyter.kernel import connection
 from qs_jupyter.kernel import launch as launching
 from qs_jupyter.kernel.console import console_text
 from qs_jupyter.kernel.runtime import (
@@ -219,3 +222,21 @@ def test_the_thread_that_crashed_comes_first(tmp_path) -> None:
         "Thread 0x2 (most recent call first):\n  File b"
     )
     assert crash_report(text[6:], 30) == "Fatal Python error: Aborted\n\nC"
+
+
+def test_the_address_auto_is_found_without_a_look_at_the_public_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    targets: list[str] = []
+
+    class Probe(socket.socket):
+        def connect(self, address: tuple[str, int]) -> None:
+            targets.append(address[0])
+            super().connect(address)
+
+    monkeypatch.setattr(socket, "socket", Probe)
+    found = connection._address("auto")
+    ipaddress.IPv4Address(found)
+    assert all(ipaddress.ip_address(target).is_private for target in targets)
+    assert connection._address("localhost") == "127.0.0.1"
+    assert connection._address("192.0.2.7") == "192.0.2.7"
