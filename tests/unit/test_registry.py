@@ -43,7 +43,11 @@ def test_the_worker_is_known_by_its_variable(monkeypatch: pytest.MonkeyPatch) ->
     assert not registry.is_re_worker_active()
 
 
-def test_ipython_mode_is_told_in_the_worker_and_found_out_elsewhere() -> None:
+def test_ipython_mode_is_told_in_the_worker_and_found_out_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Tests of the magics may have left a shell in this process.
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
     registry.set_ipython_mode(True)
     assert not registry.is_ipython_mode()
     registry.set_re_worker_active()
