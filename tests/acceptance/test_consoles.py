@@ -553,13 +553,8 @@ def test_an_interrupt_pauses_a_plan_only_when_that_is_meant(opened: RunningManag
         text = refusal(opened, "kernel_interrupt", **params)
         assert "Not allowed to interrupt running plan" in text
     assert opened.status()[ENGINE] == "running"
-    since = len(opened.watch.statuses)
     opened.do("kernel_interrupt", interrupt_plan=True)
     opened.until_state("paused")
-    seen = {
-        status[KERNEL] for status in opened.watch.statuses[since:] if status[ENGINE] != "paused"
-    }
-    assert seen <= {"busy"}, "the plan held the kernel to the end"
     opened.do("re_abort")
     opened.until_idle()
 
