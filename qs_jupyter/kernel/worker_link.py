@@ -216,7 +216,8 @@ class WorkerLink:
         await self._channels.close()
         self.provisioner.let_go()
         await self.kernel.cleanup_resources()
-        self._context.term()
+        # Not term(): a socket that is still open somewhere would hold up the event loop for ever.
+        self._context.destroy(linger=0)
 
 
 def _result(reply: dict[str, Any]) -> dict[str, Any]:
