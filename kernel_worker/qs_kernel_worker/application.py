@@ -1,7 +1,7 @@
 """The application of the worker: serves first, then runs the startup code, then jobs and cells.
 
 Hooks into ipykernel 7.4 (``kernelapp.IPKernelApp``): ``kernel_class``, ``outstream_class``,
-``parent_handle``, ``_bind_socket``, ``init_code``, ``start``.
+``parent_handle``, ``_bind_socket``, ``init_iopub``, ``init_code``, ``start``.
 
 The main thread is a trampoline: the loop of the kernel runs between jobs and is left while a
 job runs, so that startup code and jobs see a plain main thread (``asyncio.run`` works) and
@@ -36,6 +36,7 @@ from qs_kernel_worker.messages import CONFIG_VARIABLE, WorkerConfig
 from qs_kernel_worker.no_debugger import leave_out_debugger
 from qs_kernel_worker.output import log_file_descriptor
 from qs_kernel_worker.shell import refuse_input
+from qs_kernel_worker.welcome import welcome_every_subscriber
 from qs_kernel_worker.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ class WorkerApp(IPKernelApp):  # type: ignore[misc]
         if s.type == zmq.XPUB:
             s.sndhwm = SEND_QUEUE
         return super()._bind_socket(s, port)
+
+    def init_iopub(self, context: zmq.Context[Any]) -> None:
+        """Begin to send, and to welcome those who listen."""
+        super().init_iopub(context)
+        welcome_every_subscriber(self.iopub_thread)
 
     def init_code(self) -> None:
         """Leave the startup code for later: the worker answers first."""

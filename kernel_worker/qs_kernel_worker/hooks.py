@@ -10,7 +10,7 @@ import inspect
 from typing import Any
 
 import ipykernel
-from ipykernel.iostream import OutStream
+from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
@@ -20,6 +20,7 @@ SUPPORTED = (7, 4), (8, 0)
 HOOKS: dict[type, dict[str, str]] = {
     IPKernelApp: {
         "_bind_socket": "s port",
+        "init_iopub": "context",
         "init_code": "",
         "start": "",
     },
@@ -45,6 +46,11 @@ HOOKS: dict[type, dict[str, str]] = {
         "run_code": "code_obj result async_",
         "set_thread_parent": "parent",
         "reset_thread_parent": "tokens",
+    },
+    IOPubThread: {
+        "_handle_event": "msg",
+        "_setup_event_pipe": "",
+        "_setup_xpub_listener": "",
     },
     OutStream: {
         "write": "string",
