@@ -11,7 +11,6 @@ reads queue and history again when their UIDs differ.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import queue
 import threading
@@ -20,8 +19,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
-import zmq
-
+from qs_jupyter.client.bell import Bell
 from qs_jupyter.client.client import Client
 from qs_jupyter.client.connection import Connection
 from qs_jupyter.client.line import Line
@@ -33,9 +31,8 @@ logger = logging.getLogger(__name__)
 WAIT_S = 20.0
 GRACE_S = 5.0
 POLL_S = 1.0
+JOIN_S = 5.0
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
-
-_numbers = itertools.count()
 
 
 class Link(StrEnum):
@@ -45,6 +42,28 @@ class Link(StrEnum):
     CONNECTING = "connecting"
     NO_ANSWER = "no answer"
     CONNECTED = "connected"
+
+
+class _Life:
+    """The thread of a hub from one start to its end."""
+
+    def __init__(self, follow: Callable[[_Life], None]) -> None:
+        self.bell = Bell()
+        self.is_over = threading.Event()
+        self._follow = follow
+        self._thread = threading.Thread(target=self._run, name="qs-hub", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._follow(self)
+        finally:
+            self.bell.put_away()
+
+    def end(self) -> None:
+        self.is_over.set()
+        self.bell.ring()
+        self._thread.join(JOIN_S)
 
 
 Listener = Callable[[set[str]], None]
@@ -75,11 +94,8 @@ class Hub:
         self._listeners: list[Listener] = []
         self._client_lock = threading.Lock()
         self._client = Client(**self.connection.arguments())
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._wake_address = ""
-        self._wake: zmq.Socket[bytes] | None = None
-        self._wake_lock = threading.Lock()
+        self._life_lock = threading.Lock()
+        self._life: _Life | None = None
         self._document_feeds: list[queue.SimpleQueue[DocumentBatch]] = []
         self._line: Line | None = None
         self._since = 0
@@ -92,31 +108,18 @@ class Hub:
 
     def start(self) -> None:
         """Begin to follow the manager; a second call does nothing."""
-        if self._thread is not None:
-            return
-        self._stop.clear()
-        # A new name each time: 0MQ gives the one of a closed socket free a little later.
-        self._wake_address = f"inproc://qs-hub-{next(_numbers)}"
-        self._wake = zmq.Context.instance().socket(zmq.PAIR)
-        self._wake.bind(self._wake_address)
-        self._thread = threading.Thread(target=self._follow, name="qs-hub", daemon=True)
-        self._thread.start()
+        with self._life_lock:
+            if self._life is None:
+                self._life = _Life(self._follow)
 
     def close(self) -> None:
         """Stop following and close the sockets."""
-        self._stop.set()
-        if self._thread is not None and self._wake is not None:
-            self._wake_up()
-            self._thread.join(timeout=5)
-            self._wake.close(0)
-            self._thread = self._wake = None
+        with self._life_lock:
+            if self._life is not None:
+                self._life.end()
+                self._life = None
         with self._client_lock:
             self._client.close()
-
-    def _wake_up(self) -> None:
-        with self._wake_lock:
-            if self._wake is not None:
-                self._wake.send(b"", zmq.NOBLOCK)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have a listener called after changes; call what is returned to end that."""
@@ -182,9 +185,10 @@ class Hub:
         with self.lock:
             self._document_feeds.append(feed)
             is_first = len(self._document_feeds) == 1
-        if is_first:
-            self._wake_up()
         try:
+            life = self._life
+            if is_first and life is not None:
+                life.bell.ring()
             yield feed
         finally:
             with self.lock:
@@ -220,48 +224,45 @@ class Hub:
 
     # ------------------------------------------------------------------- the thread
 
-    def _follow(self) -> None:
-        wake: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
-        wake.connect(self._wake_address)
+    def _follow(self, life: _Life) -> None:
         failures = 0
-        try:
-            while not self._stop.is_set():
-                try:
-                    self._follow_once(wake)
-                    failures = 0
-                except Failure as failure:
-                    logger.debug("The hub has no manager: %s", failure)
-                    self._epoch = None
-                    self._set_link(Link.NO_ANSWER)
-                    pause = RETRY_S[min(failures, len(RETRY_S) - 1)]
-                    failures += 1
-                    wake.poll(round(pause * 1000))
-        finally:
+        while not life.is_over.is_set():
+            try:
+                self._follow_once(life.bell)
+                failures = 0
+                continue
+            except Failure as failure:
+                logger.debug("The hub has no manager: %s", failure)
+            except Exception:  # the rim of the thread: a hub that ends in silence would lie
+                logger.exception("The hub lost the thread; it begins anew")
             self._hang_up()
-            wake.close(0)
-            self._set_link(Link.OFFLINE)
+            self._epoch = None
+            self._set_link(Link.NO_ANSWER)
+            life.bell.listen(RETRY_S[min(failures, len(RETRY_S) - 1)])
+            failures += 1
+        self._hang_up()
+        self._set_link(Link.OFFLINE)
 
-    def _follow_once(self, wake: zmq.Socket[bytes]) -> None:
+    def _follow_once(self, bell: Bell) -> None:
         if self._epoch is None:
             self._set_link(Link.CONNECTING)
-            self._load(wake)
+            self._load(bell)
             if self._epoch is not None:
                 self._set_link(Link.CONNECTED)
         elif self.mirror.needs_queue:
-            self._read_queue(wake)
+            self._read_queue(bell)
         elif self._epoch == "":
-            wake.poll(round(POLL_S * 1000))
-            if not self._stop.is_set():
-                self._load(wake)
+            if not bell.listen(POLL_S):
+                self._load(bell)
         else:
-            self._take_events(wake)
+            self._take_events(bell)
 
-    def _load(self, wake: zmq.Socket[bytes]) -> None:
+    def _load(self, bell: Bell) -> None:
         """Read everything anew, and from where on events continue it."""
-        events = self._ask(wake, "events_get", {"since": 2**62}, self.connection.timeout_s)
+        events = self._ask(bell, "events_get", {"since": 2**62}, self.connection.timeout_s)
         if events is None:
             return
-        status = self._ask(wake, "status", {}, self.connection.timeout_s)
+        status = self._ask(bell, "status", {}, self.connection.timeout_s)
         if status is None:
             return
         has_events = bool(events.get("success"))
@@ -273,21 +274,21 @@ class Hub:
             return
         # Managers without events do not know the parameter.
         params = {"event_seq": True} if has_events else {}
-        items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
+        items = self._ask(bell, "queue_get", params, self.connection.timeout_s)
         if items is None:
             return
-        history = self._ask(wake, "history_get", params, self.connection.timeout_s)
+        history = self._ask(bell, "history_get", params, self.connection.timeout_s)
         if history is None:
             return
         # Only now: a reading that was interrupted on the way is begun anew.
         self._epoch, self._since = (events["epoch"], events["seq"]) if has_events else ("", 0)
         self._publish(lambda: self.mirror.load(status, items, history))
 
-    def _take_events(self, wake: zmq.Socket[bytes]) -> None:
+    def _take_events(self, bell: Bell) -> None:
         params = {"since": self._since, "epoch": self._epoch, "wait": WAIT_S}
         if self._document_feeds:
             params["documents"] = True
-        reply = self._ask(wake, "events_get", params, WAIT_S + GRACE_S)
+        reply = self._ask(bell, "events_get", params, WAIT_S + GRACE_S)
         if reply is None:
             return
         if not reply.get("success") or not reply.get("complete"):
@@ -297,10 +298,10 @@ class Hub:
         self._publish(lambda: self.mirror.apply(reply["events"]))
         self._feed_documents(reply["events"])
 
-    def _read_queue(self, wake: zmq.Socket[bytes]) -> None:
+    def _read_queue(self, bell: Bell) -> None:
         # The reading says up to which event it is current; later events continue it.
         params = {"event_seq": True}
-        items = self._ask(wake, "queue_get", params, self.connection.timeout_s)
+        items = self._ask(bell, "queue_get", params, self.connection.timeout_s)
         if items is not None:
             self._publish(lambda: self._loaded_queue(items))
 
@@ -321,20 +322,16 @@ class Hub:
         return {"queue"}
 
     def _ask(
-        self, wake: zmq.Socket[bytes], method: str, params: dict[str, Any], limit_s: float
+        self, bell: Bell, method: str, params: dict[str, Any], limit_s: float
     ) -> dict[str, Any] | None:
-        """Send a request and return its reply; None when the hub is to end."""
+        """Send a request and return its reply; None when the bell rang before."""
         if self._line is None:
             self._line = Line(self.connection)
-        try:
-            reply = self._line.ask(wake, method, params, limit_s)
-        except Failure:
-            self._hang_up()
-            raise
+        reply = self._line.ask(bell.ear, method, params, limit_s)
         if reply is None:
             # The question is given up, and its answer must not be taken for the next one's.
             self._hang_up()
-            wake.recv()
+            bell.silence()
         return reply
 
     def _hang_up(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zmq
 
+from qs_jupyter.client.bell import Bell
 from qs_jupyter.client.hub import Hub, Link
 from qs_jupyter.wire.codec import codec
 
@@ -75,3 +77,55 @@ def test_a_hub_that_is_woken_while_it_reads_everything_begins_anew(
             assert hub.wait(lambda _mirror: hub.link is Link.CONNECTED, LIMIT_S)
     finally:
         hub.close()
+
+
+def test_a_bell_is_heard_from_the_first_moment_and_a_full_one_never_holds_up_who_rings() -> None:
+    bell = Bell()
+    try:
+        bell.ring()
+        assert bell.listen(LIMIT_S)
+        for _ in range(5000):
+            bell.ring()
+        assert bell.listen(LIMIT_S)
+        assert not bell.listen(0)
+        bell.ring()
+        assert bell.listen(LIMIT_S)
+    finally:
+        bell.put_away()
+    bell.ring()
+
+
+def test_a_hub_that_many_threads_start_and_end_follows_with_one_thread(
+    slow_manager: SlowManager,
+) -> None:
+    slow_manager.may_answer.set()
+    hub = Hub(slow_manager.address, timeout_s=LIMIT_S)
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            list(threads.map(lambda _: hub.start(), range(8)))
+            with hub.following_documents():
+                pass
+            assert [each.name for each in threading.enumerate()].count("qs-hub") == 1
+            list(threads.map(lambda _: hub.close(), range(8)))
+            assert "qs-hub" not in [each.name for each in threading.enumerate()]
+
+
+def test_a_hub_outlives_news_that_it_does_not_understand(slow_manager: SlowManager, caplog) -> None:
+    slow_manager.may_answer.set()
+    hub = Hub(slow_manager.address, timeout_s=LIMIT_S)
+    load, faults = hub.mirror.load, [TypeError("queer news")]
+
+    def load_badly_once(*parts: dict[str, object]) -> set[str]:
+        if faults:
+            raise faults.pop()
+        return load(*parts)
+
+    hub.mirror.load = load_badly_once  # type: ignore[method-assign]
+    hub.start()
+    try:
+        assert hub.wait(lambda _mirror: hub.link is Link.NO_ANSWER, LIMIT_S)
+        assert hub.wait(lambda _mirror: hub.link is Link.CONNECTED, LIMIT_S)
+        assert len(hub.mirror.queue) == 1
+    finally:
+        hub.close()
+    assert "queer news" in caplog.text
