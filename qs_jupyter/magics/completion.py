@@ -32,6 +32,8 @@ _BARE_LINE = re.compile(r"(?:qserver|qs)\s(?P<rest>(?!=).*)", re.DOTALL)
 _CELL = re.compile(r"\s*%%(?:qserver|qs)\s(?P<rest>.*)", re.DOTALL)
 # Nobody reads more of them; they get fewer with each letter that is typed.
 MOST_UIDS = 200
+# Stands where the kind of a candidate stands.
+NO_MATCH = "no match"
 _CELL_BODIES = ("queue add", "function execute")
 
 
@@ -145,7 +147,7 @@ class Completer:
             if found is None:
                 return {"completions": []}
             # Other matchers are silenced only by a match. What is typed already changes nothing.
-            nothing = [Candidate(found.begun, "")] if found.is_all else []
+            nothing = [Candidate(found.begun, NO_MATCH)] if found.is_all else []
             return {
                 "completions": [
                     SimpleCompletion(each.text, type=each.label if is_detailed else each.kind)

@@ -1,7 +1,8 @@
 """Allowed plans and devices, kept for completion and for Python items.
 
 The lists are large and change seldom, so they are read when their UIDs in the status differ.
-That happens in a thread of its own as soon as the hub hears of it; Tab uses what is there.
+That happens in a thread of its own as soon as the hub hears of it; Tab uses what is there, and
+waits only for the very first reading.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from qs_jupyter.client.hub import Hub
+from qs_jupyter.client.hub import Hub, Link
 from qs_jupyter.errors import QueueServerError
 
 logger = logging.getLogger(__name__)
 
 TAB_S = 0.05
+# An empty list of plans would say that there are none.
+FIRST_TAB_S = 0.3
+
+NOTHING_READ = (None, None)
 
 Request = Callable[[str], dict[str, Any]]
 
@@ -29,7 +34,7 @@ class NameTables:
 
     plans: Mapping[str, Any] = field(default_factory=dict)
     devices: Mapping[str, Any] = field(default_factory=dict)
-    uids: tuple[Any, Any] = (None, None)
+    uids: tuple[Any, Any] = NOTHING_READ
 
     @cached_property
     def paths(self) -> dict[str, Mapping[str, Any]]:
@@ -70,10 +75,10 @@ class NameCache:
         """Return the lists of this moment, asking the manager whether they have changed."""
         return self._read(request, _uids(request("status")))
 
-    def at_hand(self, limit_s: float = TAB_S) -> NameTables:
+    def at_hand(self) -> NameTables:
         """Return the lists as known, after a short wait when they are known to be old."""
         self._notice({"status"})
-        self._is_fresh.wait(limit_s)
+        self._is_fresh.wait(TAB_S if self._tables.uids != NOTHING_READ else FIRST_TAB_S)
         return self._tables
 
     def peek(self) -> NameTables:
@@ -97,7 +102,14 @@ class NameCache:
         if not parts & {"status", "connection"}:
             return
         uids = _uids(self._hub.mirror.status)
-        if uids == self._tables.uids or None in uids:
+        if None in uids:
+            # Nobody to ask; or the hub is about to know, and tells us.
+            if self._hub.link is Link.NO_ANSWER:
+                self._is_fresh.set()
+            else:
+                self._is_fresh.clear()
+            return
+        if uids == self._tables.uids:
             self._is_fresh.set()
             return
         self._is_fresh.clear()

@@ -53,7 +53,8 @@ def test_a_curve_grows_and_one_stays(manager: RunningManager, open_page: OpenPag
 
 
 def test_tab_and_shift_tab_know_the_plans(manager: RunningManager, open_page: OpenPage) -> None:
-    page = open_page(LOAD, "%qserver -q status", "plan = %qserver queue add plan marked_up")
+    reading = "%qserver -n queue add plan count([det1])"
+    page = open_page(LOAD, reading, "plan = %qserver queue add plan marked_up")
     page.run_cell(0)
     page.run_cell(1)
     enter(page, 2)

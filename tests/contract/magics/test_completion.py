@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.magics.notebook import ManagerThread, Notebook
+from qs_jupyter.magics import known_names
+from tests.contract.magics.notebook import LIMIT_S, ManagerThread, Notebook
 
 
 @pytest.fixture
@@ -99,6 +100,22 @@ def test_shift_tab_tells_what_a_plan_or_a_device_is(warm: Notebook) -> None:
     assert device.startswith("sim_bundle_A: SimBundle")
     assert "mtrs" in device
     assert "SynAxis" in warm.shell.object_inspect_mime("sim_bundle_A.mtrs.x")["text/plain"]
+
+
+def test_the_very_first_tab_knows_the_plans(
+    lone_notebook: Notebook, manager: ManagerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", manager.address)
+    monkeypatch.setattr(known_names, "FIRST_TAB_S", LIMIT_S)
+    assert lone_notebook.complete("%qserver queue add plan fl") == ["fly"]
+
+
+def test_tab_without_a_manager_offers_what_it_knows(
+    lone_notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", "tcp://127.0.0.1:9")
+    assert lone_notebook.completions("%qserver queue add plan fl") == {"fl": "no match"}
+    assert lone_notebook.complete("%qserver queue au") == ["autostart"]
 
 
 def test_names_of_the_notebook_come_first_and_others_stay_unknown(warm: Notebook) -> None:
