@@ -74,6 +74,12 @@ def pieces(manager: RunningManager, since: int) -> list[tuple[str, str, str | No
     ]
 
 
+def statuses(manager: RunningManager, since: int) -> list[Status]:
+    """Return all that was told of the status behind an event number, oldest first."""
+    events = manager.do("events_get", since=since)["events"]
+    return [event["status"] for event in events if event["kind"] == "status"]
+
+
 def texts_of(manager: RunningManager, since: int, source: str, uid: str) -> str:
     return "".join(text for s, text, u in pieces(manager, since) if (s, u) == (source, uid))
 
@@ -555,6 +561,23 @@ def test_an_interrupt_pauses_a_plan_only_when_that_is_meant(opened: RunningManag
     assert opened.status()[ENGINE] == "running"
     opened.do("kernel_interrupt", interrupt_plan=True)
     opened.until_state("paused")
+    opened.do("re_abort")
+    opened.until_idle()
+
+
+def test_the_kernel_is_busy_for_as_long_as_the_plan_that_an_interrupt_pauses(
+    opened: RunningManager,
+) -> None:
+    before = opened.do("events_get", since=2**62)["seq"]
+    run_slowly(opened)
+    refusal(opened, "kernel_interrupt")
+    opened.do("kernel_interrupt", interrupt_plan=True)
+    opened.until_state("paused")
+    told = statuses(opened, before)
+    while_running = [status for status in told if status[ENGINE] in ("running", "pausing")]
+    assert while_running, "nothing was told of the plan that ran"
+    assert {(each[KERNEL], each[CAPTURED]) for each in while_running} == {("busy", True)}
+    assert told[-1][ENGINE] == "paused"
     opened.do("re_abort")
     opened.until_idle()
 
