@@ -7,7 +7,7 @@ queue, the running item and the history before the request is sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from qs_jupyter.magics.failures import MagicFailure
@@ -109,6 +109,7 @@ def find(word: str, items: Sequence[Item], *, last: bool = False) -> Item:
     MagicFailure
         There is no such item, or more than one.
     """
+    items = _once(items)
     begun = [item for item in items if str(item["item_uid"]).startswith(word)]
     found = begun if len(word) >= SHORTEST else []
     if not found:
@@ -125,6 +126,15 @@ def find(word: str, items: Sequence[Item], *, last: bool = False) -> Item:
         raise MagicFailure(f"{word!r} is too short for a UID: {SHORTEST} characters at least")
     hint = suggestion(word, {str(item.get("name")) for item in items})
     raise MagicFailure(f"no item has the UID or the name {word!r}{hint}")
+
+
+def _once(items: Iterable[Item]) -> list[Item]:
+    """Return each item as it is found last: one that ended between two readings is in both."""
+    latest: dict[str, Item] = {}
+    for item in items:
+        latest.pop(item["item_uid"], None)
+        latest[item["item_uid"]] = item
+    return list(latest.values())
 
 
 def task_uid(word: str, known: Sequence[str]) -> str:
