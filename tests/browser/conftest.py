@@ -79,7 +79,9 @@ class Pages:
         self._open: list[tuple[NotebookPage, Any]] = []
         self.current: NotebookPage | None = None
 
-    def open(self, *cells: str, dark: bool = False, size: Any = None) -> NotebookPage:
+    def open(
+        self, *cells: str, dark: bool = False, size: Any = None, by: str = "doc/tree"
+    ) -> NotebookPage:
         """Open a new notebook with these cells."""
         self._lab.use_theme(dark)
         context = self._browser.new_context(viewport=size or SIZE, accept_downloads=True)
@@ -87,7 +89,7 @@ class Pages:
         self._open.append((page, context))
         name = f"{uuid.uuid4().hex}.ipynb"
         self._lab.write(name, *cells)
-        page.open(name)
+        page.open(name, by=by)
         return page
 
     def close(self) -> None:
