@@ -16,6 +16,7 @@ from qs_jupyter.config_file import FileValues, read_config
 from qs_jupyter.errors import ConfigurationError, did_you_mean
 from qs_jupyter.setting_kinds import ON_OFF, UNSET
 from qs_jupyter.settings import RETIRED, Option, Settings, options
+from qs_jupyter.version import add_version
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -141,6 +142,7 @@ def _parser(program: str) -> ArgumentParser:
         epilog="Options take precedence over the config file, and that over the environment.",
         allow_abbrev=False,
     )
+    add_version(parser)
     parser.add_argument("--config", metavar="PATH", help="config file, or folder of config files")
     parser.add_argument(
         "--no-launcher",

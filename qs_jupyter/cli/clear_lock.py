@@ -18,6 +18,7 @@ from urllib.parse import quote
 from qs_jupyter.errors import QueueServerError, StoreFailure
 from qs_jupyter.settings import Settings, options
 from qs_jupyter.store.choice import store_path, store_place
+from qs_jupyter.version import add_version
 
 CLEARED = "RE Manager lock was cleared. Restart RE Manager service to unlock the manager!"
 NOT_LOCKED = "No lock was detected."
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "options with which the manager was started.",
         allow_abbrev=False,
     )
+    add_version(parser)
     store = options()["store"]
     parser.add_argument("--redis-addr", metavar="ADDR", help=options()["redis_addr"].help)
     parser.add_argument(

@@ -21,6 +21,7 @@ from typing import Any
 
 from qs_jupyter.attach.worker import AttachFailure, NoManagerFailure, find_worker
 from qs_jupyter.errors import ConfigurationError
+from qs_jupyter.version import add_version
 
 SUCCESS = 0
 WRONG_PARAMETERS = 1
@@ -73,6 +74,7 @@ def _parser(program: str, title: str) -> argparse.ArgumentParser:
         "Ctrl-D, 'exit' or 'quit': the worker stays. Cells wait while the queue runs.",
         allow_abbrev=False,
     )
+    add_version(parser)
     parser.add_argument(
         "-a",
         "--zmq-control-addr",

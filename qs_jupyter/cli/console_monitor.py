@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from qs_jupyter.client.connection import DEFAULT_INFO_ADDRESS, ENCODING_VARIABLE, INFO_VARIABLE
 from qs_jupyter.client.monitor import ReceiveConsoleOutput
 from qs_jupyter.errors import QueueServerError
+from qs_jupyter.version import add_version
 from qs_jupyter.wire.keys import PUBLIC_KEY_VARIABLE
 
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"The public key of an encrypted manager is taken from {PUBLIC_KEY_VARIABLE}.",
         allow_abbrev=False,
     )
+    add_version(parser)
     parser.add_argument(
         "--zmq-info-addr",
         dest="address",

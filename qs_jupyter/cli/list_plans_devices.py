@@ -14,6 +14,7 @@ from qs_jupyter.lists_file import write_lists
 from qs_jupyter.lists_generation import GenerationFailure, generate_lists
 from qs_jupyter.settings import options as settings_options
 from qs_jupyter.startup_code import LISTS_FILE, resolve_startup
+from qs_jupyter.version import add_version
 from qs_kernel_worker.messages import WorkerConfig
 
 NO_SOURCE = "Source of the startup code was not specified or multiple sources were specified."
@@ -134,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Load startup code and write the descriptions of its plans and devices.",
         allow_abbrev=False,
     )
+    add_version(parser)
     add = parser.add_argument
     add("--file-dir", metavar="PATH", help="folder of the file (default: the current one)")
     add("--file-name", metavar="NAME", help=f"name of the file (default: {LISTS_FILE})")

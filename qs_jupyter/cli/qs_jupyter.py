@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from qs_jupyter.errors import did_you_mean
+from qs_jupyter.version import VERSION
 
 TOOLS = {
     "demo": ("demo", "run three simulated plans with a manager of their own"),
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_help(), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
+    if words[0] == "--version":
+        print(VERSION)
+        return 0
     name, *rest = words
     tool = TOOLS.get(name) or TOOLS.get(f"qserver-{name}")
     if tool is None:

@@ -20,6 +20,7 @@ from qs_jupyter.client.client import Client
 from qs_jupyter.client.connection import CommunicationFailure
 from qs_jupyter.client.lock_key import kept_key
 from qs_jupyter.errors import ConfigurationError
+from qs_jupyter.version import VERSION
 
 SUCCESS = 0
 WRONG_PARAMETERS = 1
@@ -34,6 +35,7 @@ _OPTIONS = (
     Option("old_address", ("--address",)),
     Option("help", ("-h", "--help"), has_value=False),
     Option("json", ("--json",), has_value=False),
+    Option("version", ("--version",), has_value=False),
 )
 
 
@@ -47,6 +49,7 @@ class Options:
     lock_key: str | None = None
     help: bool = False
     json: bool = False
+    version: bool = False
     words: list[str] = field(default_factory=list)
 
 
@@ -91,6 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: Options) -> int:
     if options.help:
         print(help_text(options.words))
+        return SUCCESS
+    if options.version:
+        print(VERSION)
         return SUCCESS
     if not options.words:
         raise UsageError("a command is missing; 'qserver --help' lists all")

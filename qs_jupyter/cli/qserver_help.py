@@ -53,6 +53,7 @@ options:
   -k, --lock-key KEY            key of a locked manager (environment: QSERVER_LOCK_KEY, else
                                 the first line of ~/.config/qserver/default_lock_key.txt)
   --json                        print the reply as one line of JSON and nothing else
+  --version                     show the version and exit
 
 The public key of an encrypted manager is taken from QSERVER_ZMQ_PUBLIC_KEY. Exit codes: 0 done,
 1 wrong command, 2 refused by the manager, 3 no reply, 4 anything else.

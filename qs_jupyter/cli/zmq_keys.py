@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from qs_jupyter.errors import ConfigurationError
+from qs_jupyter.version import add_version
 from qs_jupyter.wire.keys import (
     PRIVATE_KEY_VARIABLE,
     PUBLIC_KEY_VARIABLE,
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"manager's public key from {PUBLIC_KEY_VARIABLE}.",
         allow_abbrev=False,
     )
+    add_version(parser)
     parser.add_argument("--zmq-private-key", metavar="KEY", help="derive the public key of this")
     private = parser.parse_args(arguments).zmq_private_key
     try:

@@ -1,0 +1,19 @@
+"""What every command answers to ``--version``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qs_jupyter import __version__
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+VERSION = f"qs-jupyter {__version__}"
+
+
+def add_version(parser: ArgumentParser) -> None:
+    """Let a command line tell which version it belongs to."""
+    parser.add_argument(
+        "--version", action="version", version=VERSION, help="show the version and exit"
+    )
