@@ -48,7 +48,7 @@ $(VENV)-clients/stamp: tests/clients/requirements.txt $(VENV)/test.stamp
 	$(BIN)/python -m tests.clients.environment
 
 test: check $(VENV)-clients/stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -rs
 
 pictures: $(VENV)/test.stamp
 	rm -rf build/pictures

@@ -246,16 +246,10 @@ def test_permissions_are_seen_in_effect_before_they_are_saved(hub: HandMadeHub, 
     assert hub.requests[-1][0] == "permissions_set"
 
 
-def test_a_running_plan_is_paused_before_it_is_aborted(hub: HandMadeHub, desk: Desk) -> None:
-    hub.mirror.status = {"manager_state": "executing_queue"}
-
-    def wait(is_reached: Any, _limit_s: float) -> bool:
-        hub.mirror.status = {"manager_state": "paused"}
-        return bool(is_reached(hub.mirror))
-
-    hub.wait = wait  # type: ignore[attr-defined]
-    assert asked(connected(StatusBar(desk)), "end_plan", how="abort")["ok"]
-    assert hub.requests == [("re_pause", {"option": "immediate"}), ("re_abort", {})]
+@pytest.mark.parametrize("how", ["stop", "abort", "halt"])
+def test_a_plan_is_ended_by_one_request(hub: HandMadeHub, desk: Desk, how: str) -> None:
+    assert asked(connected(StatusBar(desk)), "end_plan", how=how)["ok"]
+    assert hub.requests == [(f"re_{how}", {"now": True})]
 
 
 def test_the_running_plan_is_shown_and_copied(hub: HandMadeHub, desk: Desk) -> None:

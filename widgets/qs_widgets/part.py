@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -43,13 +43,6 @@ class Done:
 
     text: str = ""
     data: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """An answer that takes its time; found in a thread of its own, so other clicks go on."""
-
-    find: Callable[[], Done]
 
 
 def _snapshot(_value: None, part: Part) -> dict[str, Any]:
@@ -151,7 +144,7 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
             return
         # A view that hears this knows that the kernel listens, however long the answer takes.
         self.send({"kind": "taken", "id": message.get("id")})
-        answer = self._carried_out(lambda: self._command(name, message.get("params") or {}))
+        answer = self._carried_out(name, message.get("params") or {})
         self._answer(message.get("id"), answer)
 
     def _seen(self, page: str, *, shown: bool) -> None:
@@ -161,32 +154,25 @@ class Part(anywidget.AnyWidget):  # type: ignore[misc]  # a class without types
         if shown:
             self.touch()
 
-    def _command(self, name: str, params: Params) -> Done | Later:
+    def _command(self, name: str, params: Params) -> Done:
         handler = getattr(self, f"do_{name}", None)
         if handler is None:
             raise BadRequest(f"{type(self).__name__} has no command {name!r}")
         if self.desk.read_only and name not in self.looks:
             raise BadRequest("This panel is to look at: it changes nothing")
-        found: Done | Later = handler(params)
+        found: Done = handler(params)
         return found
 
-    def _answer(self, number: Any, answer: Done | Later | str) -> None:
-        if isinstance(answer, Later):
-            find = answer.find
-            threading.Thread(
-                target=lambda: self._answer(number, self._carried_out(find)),
-                name="qs-panel-command",
-                daemon=True,
-            ).start()
-        elif isinstance(answer, str):
+    def _answer(self, number: Any, answer: Done | str) -> None:
+        if isinstance(answer, str):
             self.send({"kind": "answer", "id": number, "ok": False, "text": answer})
         else:
             reply = {"kind": "answer", "id": number, "ok": True}
             self.send({**reply, "text": answer.text, "data": answer.data})
 
-    def _carried_out(self, act: Callable[[], Done | Later]) -> Done | Later | str:
+    def _carried_out(self, name: str, params: Params) -> Done | str:
         try:
-            return act()
+            return self._command(name, params)
         except QueueServerError as error:
             return str(error)
         except Exception as error:  # the rim of a message handler: the view shows it

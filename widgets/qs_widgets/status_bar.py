@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qs_jupyter.client.hub import Link
-from qs_jupyter.client.mirror import Mirror
-from qs_jupyter.errors import BadRequest, Refusal
+from qs_jupyter.errors import BadRequest
 from qs_widgets import controls
 from qs_widgets.changes import Content
-from qs_widgets.part import Done, Later, Params, Part
+from qs_widgets.part import Done, Params, Part
 from qs_widgets.sources import module
 
 if TYPE_CHECKING:
     from qs_widgets.desk import Desk
-
-PAUSE_LIMIT_S = 10.0
 
 _WIRE_WORDS = (
     "manager_state",
@@ -101,29 +97,8 @@ class StatusBar(Part):
             raise BadRequest(f"This panel has no section {name!r}: %qserver panel {name}")
         return Done()
 
-    def do_end_plan(self, params: Params) -> Later:
-        """Stop, abort or halt the plan, pausing it first when it runs."""
+    def do_end_plan(self, params: Params) -> Done:
+        """Stop, abort or halt the plan; the manager pauses it first when it runs."""
         method = {"stop": "re_stop", "abort": "re_abort", "halt": "re_halt"}[str(params["how"])]
-        return Later(lambda: self._end_plan(method))
-
-    def _end_plan(self, method: str) -> Done:
-        hub = self.desk.hub
-        with hub.lock:
-            runs = hub.mirror.status.get("manager_state") == "executing_queue"
-        if runs:
-            self.desk.ask("re_pause", {"option": "immediate"})
-            if not hub.wait(_has_stopped, PAUSE_LIMIT_S):
-                raise Refusal(
-                    "The plan has been asked to pause and has not paused yet: try again, or "
-                    "destroy the environment"
-                )
-            with hub.lock:
-                if hub.mirror.status.get("manager_state") != "paused":
-                    return Done("The plan has ended by itself")
-        self.desk.ask(method)
+        self.desk.ask(method, {"now": True})
         return Done()
-
-
-def _has_stopped(mirror: Mirror) -> bool:
-    status: Mapping[str, Any] = mirror.status
-    return status.get("manager_state") != "executing_queue"
