@@ -111,6 +111,7 @@ async def test_an_interrupt_takes_a_waiting_cell_back(bench, console) -> None:
     async with plan_running(bench):
         first = console.client.execute("taken_back = 1")
         second = console.client.execute("taken_back = 2")
+        await told.until("stream", second, name="stderr")  # an interrupt overtakes cells
         assert await interrupt_cells(info(bench), [console.session]) is None
         for cell in (first, second):
             reply = await console.reply(cell)
@@ -127,6 +128,7 @@ async def test_the_cells_of_others_stay_when_one_is_taken_back(bench, console, c
     async with plan_running(bench):
         mine = console.client.execute("mine = 1")
         other = colleague.client.execute("6 * 7")
+        await Told(console).until("stream", mine, name="stderr")
         assert await interrupt_cells(info(bench), [console.session]) is None
         assert (await console.reply(mine))["ename"] == "TakenBack"
     assert (await colleague.reply(other))["status"] == "ok"
