@@ -171,7 +171,8 @@ async def test_an_interrupt_of_an_idle_worker_is_accepted_and_does_nothing(bench
 
 async def test_what_waits_behind_a_taken_back_cell_runs_in_order(bench, console) -> None:
     async with plan_running(bench):
-        console.client.execute("order = ['wrong']")
+        wrong = console.client.execute("order = ['wrong']")
+        await Told(console).until("stream", wrong, name="stderr")
         await interrupt_cells(info(bench), [console.session])
         cells = [
             console.client.execute(f"order = globals().get('order', []) + [{n}]") for n in "12"
