@@ -151,6 +151,7 @@ def test_a_panel_to_look_at_shows_everything_and_offers_nothing(
     manager.do("queue_start")
     manager.until(lambda status: status["items_in_history"] == 1)
     expect(rows(page)).to_have_count(0)
+    expect(page.page.locator(".qsj-queue .qsj-empty")).to_have_text("The queue is empty.")
     page.tab("History")
     expect(page.page.locator(".qsj-history .qsj-row").nth(1)).to_contain_text("✓ completed")
     # A cell that runs again makes a new panel; the old one, which nobody sees, falls silent.

@@ -44,10 +44,9 @@ function moved(keys, chosen, before) {
   return [...rest.slice(0, at), ...chosen, ...rest.slice(at)];
 }
 
-const EMPTY = [
-  "The queue is empty.",
-  "Choose a plan under Add plan, drop a file here, or paste lines such as count([det1], num=3).",
-].join("\n");
+const EMPTY = "The queue is empty.";
+const ADVICE =
+  "Choose a plan under Add plan, drop a file here, or paste lines such as count([det1], num=3).";
 
 const matches = (row, words) => {
   const text = `${row[2]} ${row[3]} ${row[4]} ${noteOf(row)}`.toLowerCase();
@@ -91,7 +90,9 @@ export default part("queue", (root, store, line) => {
       rows.length
         ? "No item fits the filter"
         : store.fields.connected
-          ? EMPTY
+          ? store.readOnly
+            ? EMPTY
+            : `${EMPTY}\n${ADVICE}`
           : "Nothing is known about the queue yet: the manager has not answered",
     );
     const size = grid.selection.size;
