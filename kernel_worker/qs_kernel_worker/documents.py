@@ -8,11 +8,14 @@ Whole documents for data storage are the business of bluesky's own publishers.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from qs_kernel_worker import plain_data
+
+logger = logging.getLogger(__name__)
 
 BATCH_S = 0.1
 # Longer arrays are images and spectra: their place is a data store, not a live plot.
@@ -47,6 +50,9 @@ class Documents:
 
     def __init__(self, send: Send | None = None) -> None:
         self._send_to = send
+        # Held from the taking of a batch to its sending, so that none overtakes an earlier one:
+        # the last batch of a plan has to leave before its end is told.
+        self._sending = threading.RLock()
         self._lock = threading.Lock()
         self._is_wanted = False
         self._item_uid: str | None = None
@@ -71,17 +77,18 @@ class Documents:
 
     def want(self, wanted: bool) -> None:
         """Begin or end to send; the heads of open runs come first."""
-        with self._lock:
-            if wanted and not self._is_wanted:
-                heads = [head for documents in self._heads.values() for head in documents]
-                item_uid = self._item_uid
-            else:
-                heads = []
-            self._is_wanted = wanted
-            if not wanted:
-                self._batch.clear()
-        if heads:
-            self._send(item_uid, heads)
+        with self._sending:
+            with self._lock:
+                if wanted and not self._is_wanted:
+                    heads = [head for documents in self._heads.values() for head in documents]
+                    item_uid = self._item_uid
+                else:
+                    heads = []
+                self._is_wanted = wanted
+                if not wanted:
+                    self._batch.clear()
+            if heads:
+                self._send(item_uid, heads)
 
     def __call__(self, name: str, document: Mapping[str, Any]) -> None:
         """Take a document of the Run Engine."""
@@ -98,24 +105,34 @@ class Documents:
 
     def flush(self) -> None:
         """Send what has come together."""
-        with self._lock:
-            batch, self._batch = self._batch, []
-            item_uid = self._item_uid
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-        slims = [slim for name, document in batch if (slim := slimmed(name, document))]
-        if slims:
-            self._send(item_uid, slims)
+        with self._sending:
+            with self._lock:
+                batch, self._batch = self._batch, []
+                item_uid = self._item_uid
+                if self._timer is not None:
+                    self._timer.cancel()
+                    self._timer = None
+            slims = [slim for name, document in batch if (slim := _slimmed(name, document))]
+            if slims:
+                self._send(item_uid, slims)
 
     def _remember(self, name: str, document: Mapping[str, Any]) -> None:
         if name == "stop":
             self._heads.pop(str(document["run_start"]), None)
             return
         run = str(document["uid"] if name == "start" else document["run_start"])
-        slim = slimmed(name, document)
+        slim = _slimmed(name, document)
         if slim is not None:
             self._heads.setdefault(run, []).append(slim)
+
+
+def _slimmed(name: str, document: Mapping[str, Any]) -> Document | None:
+    try:
+        return slimmed(name, document)
+    except Exception:
+        # The rim to documents of users' devices and plans: a view of a plan must not end it.
+        logger.exception("A %s document is left out of the live view", name)
+        return None
 
 
 def slimmed(name: str, document: Mapping[str, Any]) -> Document | None:

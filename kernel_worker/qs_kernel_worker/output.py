@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import logging
 import os
 import select
 import sys
@@ -26,6 +27,8 @@ from typing import Any
 from ipykernel.iostream import OutStream
 
 from qs_kernel_worker.written_text import SharedBuffer
+
+logger = logging.getLogger(__name__)
 
 READ_BYTES = 65_536
 READS_AT_A_TIME = 64
@@ -109,7 +112,16 @@ class WorkerOutStream(OutStream):  # type: ignore[misc]
 def flush_output() -> None:
     """Send everything written so far, by Python or past it, on its way to the clients."""
     for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+
+
+def _flush(stream: Any) -> None:
+    try:
         stream.flush()
+    except Exception as error:  # noqa: BLE001 - see below
+        # User code has put something else there, or nothing. What becomes of its text is its own
+        # affair; the job still has an end that must be told.
+        logger.debug("%r cannot be flushed: %s", stream, error)
 
 
 def log_file_descriptor() -> int | None:

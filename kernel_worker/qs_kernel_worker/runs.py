@@ -23,8 +23,7 @@ class Runs:
     def __call__(self, name: str, document: Mapping[str, Any]) -> None:
         """Take a document of the Run Engine."""
         if name == "start":
-            scan_id = document.get("scan_id")
-            scan_id = scan_id if scan_id is None else int(scan_id)
+            scan_id = _number(document.get("scan_id"))
             run = RunChanged(str(document["uid"]), scan_id, True, None, self._item_uid)
         elif name == "stop":
             uid = str(document["run_start"])
@@ -42,3 +41,11 @@ class Runs:
     def exit_statuses(self) -> set[str | None]:
         """Return how the closed runs ended."""
         return {run.exit_status for run in list(self._runs.values()) if not run.is_open}
+
+
+def _number(scan_id: Any) -> int | None:
+    """Return a scan number, None for what is none: metadata of a plan may hold anything."""
+    try:
+        return int(scan_id)
+    except (TypeError, ValueError):
+        return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 from qs_jupyter.client import live_runs
 from qs_jupyter.client.live_runs import KEPT_RUNS, LiveRuns
 from qs_kernel_worker.documents import Documents, slimmed
+from qs_kernel_worker.runs import Runs
 
 START = {
     "uid": "r1",
@@ -127,6 +130,55 @@ def test_who_follows_in_the_middle_of_a_run_gets_its_head_first():
     documents.want(False)
     documents.want(True)
     assert len(sent) == 2
+
+
+def test_a_batch_does_not_overtake_the_one_before_it():
+    sent, is_sending, may_send = [], threading.Event(), threading.Event()
+
+    def send(_uid, batch):
+        is_first = not is_sending.is_set()
+        is_sending.set()
+        if is_first:
+            assert may_send.wait(10)
+        sent.append([document["name"] for document in batch])
+
+    documents = Documents(send)
+    documents.begin("item")
+    documents.want(True)
+    documents("event", event(1, 5))
+    threads = [threading.Thread(target=documents.flush)]
+    threads[0].start()
+    assert is_sending.wait(10)
+    documents("stop", STOP)
+    threads.append(threading.Thread(target=documents.flush))
+    threads[1].start()
+    threads[1].join(0.2)  # time enough to overtake, if that were possible
+    may_send.set()
+    for thread in threads:
+        thread.join()
+    assert sent == [["event"], ["stop"]]
+
+
+def test_a_document_that_nobody_can_read_is_left_out_and_ends_no_plan(caplog):
+    sent = []
+    documents = Documents(lambda uid, batch: sent.append([d["name"] for d in batch]))
+    documents.begin("item")
+    documents.want(True)
+    documents("start", START)
+    documents("descriptor", {**DESCRIPTOR, "data_keys": {"det": "no description"}})
+    documents("event", {**event(1, 5), "time": "now"})
+    documents("stop", STOP)
+    documents.flush()
+    assert sent == [["start", "stop"]]
+    assert "A descriptor document is left out" in caplog.text
+
+
+def test_a_scan_number_may_be_anything():
+    told = []
+    runs = Runs("item", told.append)
+    for scan_id in (7, None, "calibration"):
+        runs("start", {"uid": str(scan_id), "scan_id": scan_id})
+    assert [run.scan_id for run in told] == [7, None, None]
 
 
 def test_long_runs_of_before_are_dropped_so_that_memory_stays_bounded(monkeypatch):

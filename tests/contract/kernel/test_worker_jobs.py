@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from qs_jupyter.kernel.driver import ConsoleText
@@ -21,6 +19,7 @@ from qs_kernel_worker.messages import (
     RunChanged,
     RunEngineChanged,
 )
+from tests.contract.kernel.conftest import LIMIT_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -50,6 +49,17 @@ async def test_output_of_a_plan_comes_before_its_end_and_bears_its_item(bench) -
     [text] = [news for news in story if isinstance(news, ConsoleText)]
     assert (text.text, text.source, text.uid) == ("good morning\n", "item", done.item_uid)
     assert story.index(text) < story.index(done)
+
+
+async def test_a_script_that_takes_standard_output_away_does_not_end_the_worker(new_bench) -> None:
+    bench = new_bench()
+    await bench.open()
+    done = await bench.script("import sys\nsys.stdout = None\n")
+    assert done.outcome == "completed", done.msg
+    uid = await bench.background("x = 1")
+    assert (await bench.done(uid)).outcome == "completed"
+    assert (await bench.function("double", 2)).return_value == 4
+    assert not bench.recorder.deaths
 
 
 async def test_metadata_of_the_job_reaches_the_start_document(bench) -> None:
@@ -102,7 +112,7 @@ async def test_a_job_that_is_sent_twice_runs_once(bench) -> None:
 )
 async def test_a_paused_plan_is_carried_on(bench, action, outcome, exit_status) -> None:
     since = bench.seq
-    job = await bench.submit_plan("steps", number=20, delay=0.02)
+    job = await bench.submit_plan("held")
     await bench.recorder.event(RunChanged, since=since, is_open=True)
     await bench.driver.request(Pause("immediate"))
     paused = await bench.done(job.uid)
@@ -110,6 +120,8 @@ async def test_a_paused_plan_is_carried_on(bench, action, outcome, exit_status) 
     report = await bench.driver.request(GetStatus())
     assert report["paused_item_uid"] == job.item_uid
     assert (report["re_state"], report["job"]) == ("paused", None)
+    if action == "resume":
+        await bench.let_go()
     done = await bench.carry_on(action, job.item_uid)
     assert (done.outcome, done.kind, done.item_uid) == (outcome, action, job.item_uid)
     assert [run["exit_status"] for run in done.runs] == [exit_status]
@@ -118,7 +130,7 @@ async def test_a_paused_plan_is_carried_on(bench, action, outcome, exit_status) 
 
 async def test_no_other_plan_or_engine_gets_in_while_one_is_paused(bench) -> None:
     since = bench.seq
-    job = await bench.submit_plan("steps", number=20)
+    job = await bench.submit_plan("held")
     await bench.recorder.event(RunEngineChanged, since=since, state="running")
     await bench.driver.request(Pause("immediate"))
     await bench.done(job.uid)
@@ -127,12 +139,13 @@ async def test_no_other_plan_or_engine_gets_in_while_one_is_paused(bench) -> Non
     assert "Run Engine is in 'paused' state" in done.msg
     done = await bench.script("RE = RunEngine({})", update_re=True)
     assert "while a plan is running" in done.msg
+    await bench.let_go()
     assert (await bench.carry_on("resume", job.item_uid)).outcome == "completed"
 
 
 async def test_the_main_thread_is_free_while_a_plan_is_paused(bench) -> None:
     since = bench.seq
-    job = await bench.submit_plan("steps", number=20)
+    job = await bench.submit_plan("held")
     await bench.recorder.event(RunEngineChanged, since=since, state="running")
     await bench.driver.request(Pause("immediate"))
     await bench.done(job.uid)
@@ -142,7 +155,7 @@ async def test_the_main_thread_is_free_while_a_plan_is_paused(bench) -> None:
 
 async def test_a_deferred_pause_is_told_and_waits_for_a_checkpoint(bench) -> None:
     since = bench.seq
-    job = await bench.submit_plan("steps", number=10, delay=0.05)
+    job = await bench.submit_plan("held")
     await bench.recorder.event(RunChanged, since=since, is_open=True)
     await bench.driver.request(Pause("deferred"))
     await bench.recorder.event(RunEngineChanged, since=since, deferred_pause_requested=True)
@@ -152,9 +165,10 @@ async def test_a_deferred_pause_is_told_and_waits_for_a_checkpoint(bench) -> Non
 
 async def test_a_deferred_pause_without_a_checkpoint_lets_the_plan_end(bench) -> None:
     since = bench.seq
-    job = await bench.submit_plan("no_more_checkpoints", delay=0.2)
+    job = await bench.submit_plan("no_more_checkpoints")
     await bench.recorder.event(RunChanged, since=since, is_open=True)
-    await asyncio.wait_for(bench.driver.request(Pause("deferred")), 1)
+    await bench.driver.request(Pause("deferred"), timeout_s=LIMIT_S)
+    await bench.let_go()
     assert (await bench.done(job.uid)).outcome == "completed"
     report = await bench.driver.request(GetStatus())
     assert report["deferred_pause_requested"] is False
@@ -294,7 +308,7 @@ async def test_our_hook_keeps_the_one_that_was_there(bench) -> None:
 
 async def test_one_interrupt_of_a_plan_is_a_deferred_pause(bench) -> None:
     since = bench.seq
-    job = await bench.submit_plan("steps", number=20, delay=0.02)
+    job = await bench.submit_plan("held")
     await bench.recorder.event(RunChanged, since=since, is_open=True)
     await bench.driver.request(Interrupt())
     assert (await bench.done(job.uid)).outcome == "paused"
