@@ -20,12 +20,11 @@ import zmq.asyncio
 from qs_jupyter.client.async_client import AsyncClient
 from qs_jupyter.client.connection import CONTROL_VARIABLE, CommunicationFailure, Connection
 from qs_jupyter.errors import ConfigurationError, Failure
-from qs_jupyter.kernel.runtime import RuntimeFolder, WorkerFiles, WorkerProcess
+from qs_jupyter.kernel.runtime import RuntimeFolder, WorkerProcess, workers_in
 from qs_jupyter.settings import Settings
 
 RUNTIME_VARIABLE = "QSERVER_RUNTIME_DIR"
 HEARTBEAT_LIMIT_S = 5.0
-_PREFIX, _SUFFIX = "worker-", ".process.json"
 
 
 class AttachFailure(Failure):
@@ -147,15 +146,21 @@ def _process_of(path: str, runtime: Path) -> WorkerProcess | None:
 
 def _living(folder: Path) -> Iterator[tuple[float, WorkerProcess]]:
     """Yield the workers of a folder that run, each with the time of its start."""
-    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        name = path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
-        process = WorkerFiles(folder, name).read_process()
+    for files in workers_in(folder):
+        process = files.read_process()
         if (
             process is not None
             and process.is_alive()
             and os.access(process.connection_file, os.R_OK)
         ):
-            yield path.stat().st_mtime, process
+            yield _noted_at(files.process), process
+
+
+def _noted_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # it has ended since
+        return 0.0
 
 
 async def _beats(info: Mapping[str, Any]) -> bool:

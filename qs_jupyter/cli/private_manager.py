@@ -12,18 +12,18 @@ import tempfile
 from collections import deque
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from qs_jupyter.client.async_client import AsyncClient
 from qs_jupyter.client.connection import CommunicationFailure
 from qs_jupyter.client.monitor import Subscription
 from qs_jupyter.errors import Failure
-from qs_jupyter.kernel.runtime import RuntimeFolder
+from qs_jupyter.kernel.runtime import workers_in
 
 START_LIMIT_S = 30.0
 END_LIMITS_S = (10.0, 5.0, 5.0)  # after asking, after SIGTERM, after SIGKILL
 KEPT_LINES = 40
+LONGEST_LINE = 65_536
 
 
 class ManagerEnded(Failure):
@@ -74,12 +74,7 @@ class PrivateManager:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.end()
 
     async def _start(self) -> None:
@@ -96,13 +91,10 @@ class PrivateManager:
             # Ctrl-C of the terminal is for us; the manager is ended in order.
             start_new_session=True,
         )
-        self._reader = asyncio.create_task(self._read(), name="output of the manager")
-
-    async def _read(self) -> None:
-        assert self._process is not None
         assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            self.last_lines.append(line.decode(errors="replace").rstrip())
+        self._reader = asyncio.create_task(
+            keep_lines(self._process.stdout, self.last_lines), name="output of the manager"
+        )
 
     async def messages(self) -> AsyncGenerator[tuple[str, Any], None]:
         """Yield what the manager publishes, as topic and message, until it ends.
@@ -210,13 +202,22 @@ class PrivateManager:
         folder = Path(self._folder.name) / "run"
         if not folder.is_dir():
             return
-        runtime = RuntimeFolder(folder)
-        for path in folder.glob("worker-*.process.json"):
-            name = path.name.removeprefix("worker-").removesuffix(".process.json")
-            process = runtime.worker(name).read_process()
+        for files in workers_in(folder):
+            process = files.read_process()
             if process is not None and process.is_alive():
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+
+async def keep_lines(stream: asyncio.StreamReader, lines: deque[str]) -> None:
+    """Append the lines of a stream until it ends, of very long ones only the end."""
+    rest = b""
+    while piece := await stream.read(LONGEST_LINE):
+        *whole, rest = (rest + piece).split(b"\n")
+        lines.extend(line.decode(errors="replace").rstrip() for line in whole)
+        rest = rest[-LONGEST_LINE:]
+    if rest:
+        lines.append(rest.decode(errors="replace"))
 
 
 def _free_ports(count: int) -> list[int]:

@@ -138,7 +138,14 @@ class Channels:
         loop = asyncio.get_running_loop()
         since = loop.time()
         while True:
-            frames = await socket.recv_multipart()
+            arriving = socket.recv_multipart()
+            try:
+                frames = await arriving
+            except asyncio.CancelledError:
+                # The message may have left the socket already: nobody else would hear of it.
+                if not arriving.cancelled():
+                    self._handle(arriving.result(), handler)
+                raise
             if max(map(len, frames)) > huge_json.HUGE_BYTES:
                 await self._handle_huge(frames, handler)
             else:

@@ -235,9 +235,13 @@ class JupyterDriver:
         """Tell the listener when the process ends without having been asked to."""
         await link.provisioner.ended.wait()
         cause = self._cause(link.provisioner)
-        await link.end(cause)
-        self._watch = None
-        await self._forget(link, remove=True)
+        try:
+            await link.end(cause)
+            self._watch = None
+            await self._forget(link, remove=True)
+        except Exception:
+            # The rim of the task: the manager must learn of the death whatever cannot be tidied up.
+            logger.exception("Not everything that the worker has left could be put away")
         self._listener.worker_died(cause)
 
     def _cause(self, provisioner: WorkerProvisioner, *, always: bool = False) -> str:

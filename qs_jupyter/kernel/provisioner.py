@@ -89,7 +89,7 @@ class WorkerProvisioner(LocalProvisioner):  # type: ignore[misc]
         if code is None:
             return f"process {self.pid} is gone"
         if code < 0:
-            return f"process {self.pid} was ended by {signal.Signals(-code).name}"
+            return f"process {self.pid} was ended by {_signal_name(-code)}"
         return f"process {self.pid} ended with exit code {code}"
 
     def _watch(self) -> None:
@@ -182,6 +182,13 @@ class WorkerProvisioner(LocalProvisioner):  # type: ignore[misc]
     async def terminate(self, restart: bool = False) -> None:
         """Ask the process by signal to end."""
         await self.send_signal(signal.SIGTERM)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have a number only
+        return f"signal {number}"
 
 
 def _signal(processes: list[WorkerProcess], number: signal.Signals) -> None:

@@ -19,6 +19,7 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,7 @@ from qs_jupyter.settings import Settings
 
 CRASH = "Fatal Python error"
 SOCKETS = 5
+_PREFIX, _PROCESS = "worker-", ".process.json"
 LONGEST_SOCKET_PATH = 103  # macOS allows 104 bytes with the closing zero, Linux 108
 _SHORT_NAME = re.compile(r"[A-Za-z0-9_.]{1,24}")
 
@@ -68,7 +70,7 @@ class WorkerFiles:
     @property
     def process(self) -> Path:
         """The side file that says which process it is."""
-        return self.folder / f"worker-{self.name}.process.json"
+        return self.folder / f"{_PREFIX}{self.name}{_PROCESS}"
 
     @property
     def config(self) -> Path:
@@ -167,12 +169,16 @@ class RuntimeFolder:
 
     def sweep(self) -> None:
         """Remove the files of workers that are gone."""
-        for path in self.path.glob("worker-*.process.json"):
-            name = path.name.removeprefix("worker-").removesuffix(".process.json")
-            files = WorkerFiles(self.path, name)
+        for files in workers_in(self.path):
             process = files.read_process()
             if process is None or not process.is_alive():
                 files.remove()
+
+
+def workers_in(folder: Path) -> Iterator[WorkerFiles]:
+    """Yield the files of the workers whose processes are noted in a folder."""
+    for path in folder.glob(f"{_PREFIX}*{_PROCESS}"):
+        yield WorkerFiles(folder, path.name.removeprefix(_PREFIX).removesuffix(_PROCESS))
 
 
 def crash_report(text: str, length: int) -> str:

@@ -40,6 +40,7 @@ from qs_kernel_worker.messages import (
 logger = logging.getLogger(__name__)
 
 REPLAY_LIMIT_S = 10.0
+REPLAY_AGAIN_AFTER_S = 3.0
 ACKNOWLEDGE_AFTER_S = 0.2
 
 
@@ -65,6 +66,7 @@ class WorkerLink:
         self._acknowledged = (0, 0)  # the numbers of an event and of a text
         self._to_acknowledge = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._replay_timer: asyncio.TimerHandle | None = None
 
     # ----------------------------------------------------------------------- greeting
 
@@ -167,8 +169,14 @@ class WorkerLink:
         except KernelFailure as error:
             logger.warning("Events of the worker could not be fetched yet: %s", error)
             self._order.replay_failed()
+            # What is missing may be the end of a plan, with no later event that would ask for it.
+            loop = asyncio.get_running_loop()
+            self._replay_timer = loop.call_later(REPLAY_AGAIN_AFTER_S, self._replay_again)
         else:
             self._order.take_replay(found["events"], found["seq"])
+
+    def _replay_again(self) -> None:
+        self._keep(self._replay())
 
     def _take_text(self, seq: int | None, text: ConsoleText) -> None:
         self._texts.take(seq, text)
@@ -207,12 +215,14 @@ class WorkerLink:
 
     async def close(self) -> None:
         """Close everything; the worker does not notice."""
-        if self._timer is not None:
-            self._timer.cancel()
+        # First, because what arrives last may begin another question or receipt.
+        await self._channels.end("The manager has let go of the worker")
+        for timer in (self._timer, self._replay_timer):
+            if timer is not None:
+                timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._channels.end("The manager has let go of the worker")
         await self._channels.close()
         self.provisioner.let_go()
         await self.kernel.cleanup_resources()

@@ -59,26 +59,36 @@ def steps(number: int = 3, delay: float = 0.02):
 
 
 @bpp.run_decorator(md={})
-def no_more_checkpoints(delay: float = 0.3):
-    yield from bps.checkpoint()
-    yield from bps.sleep(delay)
-
-
-@bpp.run_decorator(md={})
 def failing():
     yield from bps.null()
     raise ValueError("the sample fell off")
 
 
-enough = threading.Event()
+enough = threading.Event()  # lets plans end that are held until then
+
+
+@bpp.run_decorator(md={})
+def held():
+    while not enough.is_set():
+        yield from bps.checkpoint()
+        yield from bps.sleep(0.02)
+    enough.clear()
+
+
+@bpp.run_decorator(md={})
+def no_more_checkpoints():
+    yield from bps.checkpoint()
+    while not enough.is_set():
+        yield from bps.sleep(0.02)
+    enough.clear()
 
 
 @bpp.run_decorator(md={})
 def computing():
-    enough.clear()
     yield from bps.null()
     while not enough.is_set():
         pass
+    enough.clear()
 
 
 def talking(words: str = "hello"):
@@ -192,6 +202,10 @@ class Bench:
     async def plan(self, name: str, **kwargs: Any) -> JobDone:
         job = await self.submit_plan(name, **kwargs)
         return await self.done(job.uid)
+
+    async def let_go(self) -> None:
+        """Let the plan end that is held until then."""
+        await self.done(await self.background("enough.set()"))
 
     async def carry_on(self, action: str, item_uid: str) -> JobDone:
         uid = self.uid(action)

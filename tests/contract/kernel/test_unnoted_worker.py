@@ -16,6 +16,7 @@ from qs_jupyter.kernel.jupyter import JupyterDriver
 from qs_jupyter.kernel.runtime import RuntimeFolder
 from qs_jupyter.settings import Settings
 from qs_kernel_worker.messages import CONFIG_VARIABLE
+from tests.contract.kernel.conftest import LIMIT_S
 
 from .conftest import Recorder
 
@@ -52,7 +53,7 @@ async def test_an_unnoted_worker_is_ended_and_nobody_else(
     settings = Settings(runtime_dir=str(runtime.path))
     driver = JupyterDriver(settings, runtime, Recorder(), worker_name="lost")
     assert await driver.adopt() is None
-    assert lost.wait(5) == -signal.SIGKILL
+    assert lost.wait(LIMIT_S) == -signal.SIGKILL
     assert child.poll() is None
     assert stranger.poll() is None
     assert not files.config.exists()

@@ -14,7 +14,7 @@ from jupyter_client.session import Session
 
 from qs_kernel_worker.welcome import welcome_every_subscriber
 
-LIMIT_S = 5
+LIMIT_S = 20
 
 
 @pytest.fixture

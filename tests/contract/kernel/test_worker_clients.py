@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from qs_jupyter.kernel.driver import ConsoleText, WorkerBusyError
+from qs_kernel_worker.main_thread import NEXT_PLAN_WITHIN_S
 from qs_kernel_worker.messages import (
     GetStatus,
     Hold,
@@ -21,7 +22,7 @@ from qs_kernel_worker.messages import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LIMIT_S = 10.0
+LIMIT_S = 20.0
 
 
 async def started(bench, name: str, **kwargs: Any) -> Any:
@@ -42,7 +43,7 @@ async def test_a_client_gets_answers_while_a_plan_runs(bench, console) -> None:
     assert (await console.reply(client.comm_info()))["status"] == "ok"
     report = await bench.driver.request(GetStatus())
     assert report["job"]["uid"] == job.uid, "the answers came only after the plan"
-    await bench.background("enough.set()")
+    await bench.let_go()
     await bench.done(job.uid)
 
 
@@ -59,7 +60,17 @@ async def test_a_cell_runs_after_the_plan_that_was_running(bench, console) -> No
     assert bench.recorder.story.index(end) < bench.recorder.story.index(text)
 
 
+async def reserve_after_plans(bench, seconds: float) -> None:
+    """Let cells wait that long for another plan, longer than this process may stall."""
+    done = await bench.script(
+        "from ipykernel.kernelapp import IPKernelApp\n"
+        f"IPKernelApp.instance().worker.main_thread._next_plan_within_s = {seconds}\n"
+    )
+    assert done.outcome == "completed", done
+
+
 async def test_a_cell_does_not_get_between_two_plans_of_a_queue(bench, console) -> None:
+    await reserve_after_plans(bench, seconds=2)
     job = await started(bench, "steps", number=3)
     reply = asyncio.create_task(console.run("print('cell')"))
     await bench.done(job.uid)
@@ -67,8 +78,10 @@ async def test_a_cell_does_not_get_between_two_plans_of_a_queue(bench, console) 
         await bench.plan("steps", number=1)
     assert not reply.done()
     assert (await reply)["status"] == "ok"
+    await bench.recorder.until(lambda: "cell" in bench.recorder.text_of(console.session))
     kinds = [getattr(n, "source", type(n).__name__) for n in bench.recorder.story]
     assert kinds.index("console") > max(i for i, k in enumerate(kinds) if k == "JobDone")
+    await reserve_after_plans(bench, seconds=NEXT_PLAN_WITHIN_S)
 
 
 async def test_a_hold_keeps_cells_waiting_between_plans(bench, console) -> None:
@@ -110,32 +123,36 @@ async def test_results_and_errors_of_cells_are_shown(bench, console) -> None:
     assert "\x1b" not in text
 
 
-async def test_a_plan_that_a_console_finishes_is_told(bench, console) -> None:
-    job = await started(bench, "steps", number=20)
+async def finished_by(console, bench, cell: str) -> JobDone:
+    """Have a console end a paused plan; return what is told of its end."""
+    job = await started(bench, "held")
     await bench.driver.request(Pause("immediate"))
     await bench.done(job.uid)
     since = bench.seq
-    await console.run("RE.resume();")
-    done = await bench.recorder.event(JobDone, since=since, finished_outside=True)
-    assert (done.outcome, done.item_uid) == ("completed", job.item_uid)
+    if "resume" in cell:
+        await bench.let_go()
+    await console.run(cell)
+    done: JobDone = await bench.recorder.event(JobDone, since=since, finished_outside=True)
+    assert done.item_uid == job.item_uid
+    return done
+
+
+async def test_a_plan_that_a_console_finishes_is_told(bench, console) -> None:
+    done = await finished_by(console, bench, "RE.resume();")
+    assert done.outcome == "completed"
     assert done.runs[0]["exit_status"] == "success"
     report = await bench.driver.request(GetStatus())
     assert report["paused_item_uid"] is None
 
 
 async def test_a_console_that_aborts_a_paused_plan_is_told_apart(bench, console) -> None:
-    job = await started(bench, "steps", number=20)
-    await bench.driver.request(Pause("immediate"))
-    await bench.done(job.uid)
-    since = bench.seq
-    await console.run("RE.abort();")
-    done = await bench.recorder.event(JobDone, since=since, finished_outside=True)
-    assert (done.outcome, done.item_uid) == ("aborted", job.item_uid)
+    done = await finished_by(console, bench, "RE.abort();")
+    assert done.outcome == "aborted"
 
 
 async def test_a_plan_of_a_console_is_seen_and_can_be_paused(bench, console) -> None:
     since = bench.seq
-    reply = asyncio.create_task(console.run("RE(steps(number=40, delay=0.02))"))
+    reply = asyncio.create_task(console.run("RE(held())"))
     await bench.recorder.event(RunEngineChanged, since=since, state="running")
     await bench.driver.request(Pause("immediate"))
     assert (await reply)["ename"] == "RunEngineInterrupted"

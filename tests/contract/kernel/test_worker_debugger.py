@@ -11,7 +11,7 @@ from qs_kernel_worker.messages import GetStatus, RunEngineChanged
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LIMIT_S = 10.0
+LIMIT_S = 20.0
 
 
 async def reply(channel: Any, msg_id: str) -> dict[str, Any]:

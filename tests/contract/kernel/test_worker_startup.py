@@ -17,6 +17,7 @@ from qs_kernel_worker.messages import (
     Opened,
     StartupProgress,
 )
+from tests.contract.kernel.conftest import LIMIT_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -119,7 +120,7 @@ async def test_a_process_that_ends_at_once_fails_the_start(new_bench) -> None:
 async def test_a_worker_that_cannot_even_start_says_why(new_bench) -> None:
     bench = new_bench(worker_python="/usr/bin/false")
     with pytest.raises(Exception, match="exit code 1"):
-        await asyncio.wait_for(bench.driver.start(), 10)
+        await asyncio.wait_for(bench.driver.start(), LIMIT_S)
     assert not bench.driver.is_running
 
 
@@ -193,6 +194,6 @@ async def test_a_worker_ends_when_its_code_left_threads_running(new_bench, caplo
     bench = new_bench({"00-a.py": text})
     assert (await bench.open()).ok
     with caplog.at_level("WARNING"):
-        await asyncio.wait_for(bench.driver.shutdown(), 10)
+        await asyncio.wait_for(bench.driver.shutdown(), LIMIT_S)
     assert not bench.driver.is_running
     assert caplog.text == "", "no force was needed"
