@@ -8,6 +8,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -154,21 +155,21 @@ class Application:
     async def end(self, *, with_worker: bool) -> None:
         """End the worker or leave it, write what is left, and close everything."""
         manager = self.manager
-        try:
+        # From the last line to the first, and each also when one before it has failed.
+        async with AsyncExitStack() as steps:
+            steps.callback(self._context.term)
+            steps.callback(self._stop_logging)
+            if self._publisher is not None:
+                steps.callback(self._publisher.close)
+            steps.callback(self.streams.close)
+            steps.push_async_callback(self.store.close)
+            steps.callback(self._server.close)
+            steps.push_async_callback(manager.core.cancel_background)
+            steps.callback(manager.document_feed.close)
             if with_worker:
                 await manager.ending.end_worker()
             else:
                 await manager.core.driver.detach()
-        finally:
-            manager.document_feed.close()
-            await manager.core.cancel_background()
-            self._server.close()
-            await self.store.close()
-            self.streams.close()
-            if self._publisher is not None:
-                self._publisher.close()
-            self._stop_logging()
-            self._context.term()
 
     def abandon(self) -> None:
         """Write the log lines so far; what is logged from now on goes to stderr.
@@ -184,7 +185,7 @@ class Application:
 
 def worker_name(settings: Settings) -> str:
     """Return the name under which the worker of this store is found again."""
-    if settings.redis_addr is not None or settings.redis_name_prefix is not None:
+    if settings.uses_redis:
         store = f"redis {settings.redis_addr or ''} {settings.redis_name_prefix or ''}"
     else:
         store = str(Path(settings.store).absolute()) if settings.store else "default"

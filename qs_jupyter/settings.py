@@ -36,6 +36,9 @@ class Option:
     name: str = ""
 
 
+REDIS_PREFIX = "qs_default"
+
+
 def _option(default: T, kind: Kind, help_: str, key: str, **more: Any) -> T:
     option = Option(kind, help_, key, **more)
     described: T = field(default=default, metadata={"option": option}, repr=not option.secret)
@@ -120,7 +123,7 @@ class Settings:
     redis_name_prefix: str | None = _option(
         None,
         kinds.ANY_TEXT,
-        "prefix of the key names in Redis, may be empty; 'qs_default' when only an "
+        f"prefix of the key names in Redis, may be empty; {REDIS_PREFIX!r} when only an "
         "address is given",
         "network/redis_name_prefix",
         flags=("--redis-name-prefix",),
@@ -331,6 +334,11 @@ class Settings:
     def uses_redis(self) -> bool:
         """Whether queue and history live in Redis."""
         return self.redis_addr is not None or self.redis_name_prefix is not None
+
+    @property
+    def redis_prefix(self) -> str:
+        """The prefix of the key names in Redis."""
+        return REDIS_PREFIX if self.redis_name_prefix is None else self.redis_name_prefix
 
     @property
     def startup_folder(self) -> str | None:

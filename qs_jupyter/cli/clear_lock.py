@@ -116,8 +116,7 @@ def _clear_redis(settings: Settings) -> dict[str, Any] | None:
     from qs_jupyter.store.redis import address_url, shown_address  # noqa: PLC0415
     from qs_jupyter.store.redis_layout import Layout  # noqa: PLC0415
 
-    prefix = settings.redis_name_prefix
-    key = Layout("qs_default" if prefix is None else prefix).key("lock_info")
+    key = Layout(settings.redis_prefix).key("lock_info")
     url = address_url(settings.redis_addr)
     try:
         with redis.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0) as client:

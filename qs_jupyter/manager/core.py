@@ -286,7 +286,13 @@ class Core:
             )
 
     async def durable(self) -> None:
-        """Wait until all that was written is safe, however long the store is away."""
+        """Wait until all that was written is safe, however long the store is away.
+
+        Raises
+        ------
+        StoreFailure
+            It never will be.
+        """
         await self.store.settled()
 
     @property
@@ -308,7 +314,11 @@ class Core:
         return future
 
     async def _when_durable(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        await self.durable()
+        try:
+            await self.durable()
+        except StoreFailure as failure:
+            logger.error("Nothing is handed to the worker any more: %s", failure)  # noqa: TRY400
+            return
         await work()
 
     def _record_flags(self, before: Model, after: Model) -> None:

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from qs_jupyter.errors import BadRequest, KernelFailure, Refusal
+from qs_jupyter.errors import BadRequest, KernelFailure, Refusal, StoreFailure
 from qs_jupyter.manager.core import Core
 from qs_jupyter.model import events
 from qs_jupyter.model.state import Phase, Stage
@@ -52,7 +52,9 @@ class Ending:
             core.handle(events.CloseRequested() if is_idle else events.DestroyRequested())
         while core.model.environment.stage is not Stage.CLOSED:
             await core.status_board.next_change()
-        await core.durable()
+        # A store that is lost for good was reported, and is no reason to stay.
+        with contextlib.suppress(StoreFailure):
+            await core.durable()
 
     async def freeze(self) -> Mapping[str, Any]:
         """Stop this process where it stands; the launcher replaces it."""

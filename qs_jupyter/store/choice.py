@@ -20,7 +20,7 @@ def open_store(settings: Settings) -> Store:
         # Not at the top: only those who use Redis wait for its client to be loaded.
         from qs_jupyter.store.redis import RedisBackend  # noqa: PLC0415
 
-        backend = RedisBackend(settings.redis_addr, settings.redis_name_prefix)
+        backend = RedisBackend(settings.redis_addr, settings.redis_prefix)
     else:
         backend = SqliteBackend(store_path(settings))
     return DurableStore(backend)
@@ -44,6 +44,5 @@ def store_place(settings: Settings) -> str:
         return "the memory of this process" if path == MEMORY else path
     from qs_jupyter.store.redis import address_url, shown_address  # noqa: PLC0415 - as above
 
-    prefix = settings.redis_name_prefix
     address = shown_address(address_url(settings.redis_addr))
-    return f"Redis at {address}, prefix {('qs_default' if prefix is None else prefix)!r}"
+    return f"Redis at {address}, prefix {settings.redis_prefix!r}"

@@ -72,6 +72,7 @@ class DurableStore:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._is_taken = False
 
     @property
     def available(self) -> bool:
@@ -111,12 +112,22 @@ class DurableStore:
         write.future.add_done_callback(_look_at)
         self._waiting.append(write)
         self._wake.set()
-        if self._timer is None:
+        if self._is_taken:
+            self._give_up(self._reason)
+        elif self._timer is None:
             self._timer = loop.call_at(write.deadline, self._lose_patience)
         return write.future
 
     async def settled(self) -> None:
-        """Wait, without limit, until everything written so far is durable."""
+        """Wait, without limit, until everything written so far is durable.
+
+        Raises
+        ------
+        StoreFailure
+            It never will be: the store was closed, or another manager has taken it over.
+        """
+        if self._is_taken:
+            raise StoreTaken(self._reason)
         unconfirmed = self._waiting or self._under_way
         if not unconfirmed:
             return
@@ -154,7 +165,9 @@ class DurableStore:
                 else:
                     await self._come_back()
             except StoreTaken as error:
+                self._is_taken = True
                 self._lost(error)
+                self._give_up(str(error))
                 logger.critical("%s. Nothing is stored any more: restart this manager", error)
                 return
             except StoreFailure as error:

@@ -32,6 +32,7 @@ from redis.exceptions import RedisError, WatchError
 from qs_jupyter.errors import ConfigurationError, StoreFailure
 from qs_jupyter.lasting import lasting_objects
 from qs_jupyter.model.changes import Change
+from qs_jupyter.settings import REDIS_PREFIX
 from qs_jupyter.store.durable import StoreTaken
 from qs_jupyter.store.redis_layout import Command, Layout
 from qs_jupyter.store.redis_line import TransactionLine
@@ -40,7 +41,6 @@ from qs_jupyter.store.store import StoredState
 
 T = TypeVar("T")
 
-DEFAULT_PREFIX = "qs_default"
 
 _LEASE_S = 10.0
 _RENEWAL_S = 2.0
@@ -95,9 +95,9 @@ def new_client(url: str, timeout_s: float | None = _QUICK_S) -> Redis:
 class RedisBackend:
     """One database and prefix. Lives in the event loop that opens it."""
 
-    def __init__(self, address: str | None, prefix: str | None = None) -> None:
+    def __init__(self, address: str | None, prefix: str = REDIS_PREFIX) -> None:
         url = address_url(address)
-        self._layout = Layout(DEFAULT_PREFIX if prefix is None else prefix)
+        self._layout = Layout(prefix)
         self._where = f"Redis at {shown_address(url)}"
         self._quick = new_client(url)
         self._thorough = new_client(url, _THOROUGH_S)

@@ -147,10 +147,6 @@ class Layout:
         ]
 
     @commands.register
-    def _(self, change: c.AttemptSet) -> list[Command]:
-        return [self._attempt(change.item_uid, change.attempt)]
-
-    @commands.register
     def _(self, change: c.PlanPutBack) -> list[Command]:
         return self._stop_running(change.inserted)
 

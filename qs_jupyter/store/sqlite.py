@@ -50,11 +50,11 @@ class SqliteBackend:
         self._path = str(path)
         self._owner: int | None = None
         self._connection: sqlite3.Connection | None = None
-        self._is_closed = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread: ThreadPoolExecutor | None = None
 
     async def open(self) -> StoredState:
-        """Take possession of the file and return what it keeps."""
+        """Take possession of the file and return what it keeps; may be called again if it fails."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         try:
             return await self._in_thread(self._open)
         except BaseException:
@@ -74,12 +74,17 @@ class SqliteBackend:
 
     async def close(self) -> None:
         """Close the file and let others have it."""
-        if not self._is_closed:
-            await self._in_thread(self._close)
-            self._thread.shutdown()
-            self._is_closed = True
+        thread = self._thread
+        if thread is not None:
+            try:
+                await self._in_thread(self._close)
+            finally:
+                self._thread = None
+                thread.shutdown()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._thread is None:
+            raise StoreFailure(f"The store '{self._path}' is not open")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (sqlite3.Error, OSError) as error:
@@ -96,17 +101,18 @@ class SqliteBackend:
             return _load(self._connection)
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._owner is not None:
-            os.close(self._owner)
-            self._owner = None
+        connection, self._connection = self._connection, None
+        owner, self._owner = self._owner, None
+        try:
+            if connection is not None:
+                connection.close()
+        finally:
+            if owner is not None:
+                os.close(owner)
 
     def _transaction(self, work: Callable[[sqlite3.Connection, T], None], what: T) -> None:
         connection = self._connection
-        if connection is None:
-            raise StoreFailure(f"The store '{self._path}' is not open")
+        assert connection is not None, "the thread serves an open store only"
         connection.execute("BEGIN IMMEDIATE")
         try:
             work(connection, what)
@@ -279,11 +285,6 @@ def _plan_started(change: c.PlanStarted, db: sqlite3.Connection) -> None:
     if change.queued is not None:
         _remove(db, [change.queued])
     _set(db, "running", change.item.text)
-    _set(db, "attempt", str(change.attempt))
-
-
-@_apply.register
-def _attempt_set(change: c.AttemptSet, db: sqlite3.Connection) -> None:
     _set(db, "attempt", str(change.attempt))
 
 

