@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from qs_jupyter.errors import KernelFailure
@@ -22,6 +23,8 @@ from qs_jupyter.model.state import Phase
 from qs_kernel_worker.messages import GetStatus, Opened, StartupProgress
 
 logger = logging.getLogger(__name__)
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class EnvironmentLife:
@@ -38,21 +41,21 @@ class EnvironmentLife:
         """Start a worker; its startup report comes later."""
         self._core.opening_report = None
         self._file = None
-        self._run(self._start(), "open environment")
+        self._run(self._start, "open environment")
 
     def close(self) -> None:
         """End the worker in order."""
-        self._run(self._end(forced=False), "close environment")
+        self._run(partial(self._end, forced=False), "close environment")
 
     def kill(self) -> None:
         """End the worker at once; an opening that is under way is given up."""
-        self._run(self._end(forced=True), "destroy environment")
+        self._run(partial(self._end, forced=True), "destroy environment")
 
-    def search(self, work: Coroutine[Any, Any, None]) -> None:
+    def search(self, work: Work) -> None:
         """Look for a worker that does not answer until it does, or is killed."""
         self._run(work, "find the worker again")
 
-    def _run(self, work: Any, name: str) -> None:
+    def _run(self, work: Work, name: str) -> None:
         earlier, self._task = self._task, None
         self._task = self._core.spawn(_after(earlier, work), name)
 
@@ -65,7 +68,7 @@ class EnvironmentLife:
         except Exception as error:
             # The rim of the task: without an end, the opening would go on for ever.
             logger.exception("Internal error while the worker was started")
-            self.failed(Opened(ok=False, msg=f"Internal error: {type(error).__name__}: {error}"))
+            self.failed(_internal(error))
 
     async def _end(self, *, forced: bool) -> None:
         driver = self._core.driver
@@ -95,6 +98,11 @@ class EnvironmentLife:
         except KernelFailure as failure:
             self.failed(Opened(ok=False, msg=str(failure)))
             return
+        except Exception as error:
+            # The rim of the task, as above.
+            logger.exception("Internal error while the lists of the worker were taken")
+            self.failed(_internal(error))
+            return
         core.opening_report = asdict(event)
         _tell_what_is_wrong(event.report)
         logger.info("RE Environment is ready")
@@ -120,6 +128,10 @@ class EnvironmentLife:
         self._core.handle(events.EnvironmentFailed(event.msg))
 
 
+def _internal(error: Exception) -> Opened:
+    return Opened(ok=False, msg=f"Internal error: {type(error).__name__}: {error}")
+
+
 def _tell_what_is_wrong(report: Mapping[str, Any]) -> None:
     """Log what startup code has been warned of and what is left out, each once."""
     told: list[str] = []
@@ -132,9 +144,9 @@ def _tell_what_is_wrong(report: Mapping[str, Any]) -> None:
             logger.warning("%s", warning)
 
 
-async def _after(earlier: asyncio.Task[None] | None, work: Any) -> None:
+async def _after(earlier: asyncio.Task[None] | None, work: Work) -> None:
     """Do ``work`` once an earlier task has been given up."""
     if earlier is not None and not earlier.done() and earlier is not asyncio.current_task():
         earlier.cancel()
         await asyncio.gather(earlier, return_exceptions=True)
-    await work
+    await work()

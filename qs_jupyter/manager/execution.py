@@ -129,14 +129,22 @@ class Submissions:
             else:
                 job = plan_job(running, self._lists.catalogue)
         except Refusal as refusal:
-            reason = f"Validation of plan parameters failed: {refusal}"
-            core.handle(events.SubmissionRefused(running.job_uid, reason, busy=False))
-            self.resolve(running.job_uid, None)
+            self._refuse(running, f"Validation of plan parameters failed: {refusal}")
+            return
+        except Exception as error:
+            # The rim of the task: without an outcome the plan would be starting for ever.
+            logger.exception("Internal error while the plan '%s' was prepared", item.name)
+            self._refuse(running, f"Internal error: {type(error).__name__}: {error}")
             return
         if core.model.running is not running:
             return  # it was destroyed while it was prepared
         logger.info("Starting the plan '%s' ...", item.name, extra={"item_uid": item.uid})
         await self.submit(job)
+
+    def _refuse(self, running: Running, reason: str) -> None:
+        """Report that a plan is not handed over; whoever waits for that was answered before."""
+        self._core.handle(events.SubmissionRefused(running.job_uid, reason, busy=False))
+        self.resolve(running.job_uid, None)
 
     def carry_on(self, action: Action) -> None:
         """Tell the worker what becomes of the paused plan."""

@@ -26,7 +26,6 @@ from qs_jupyter.profiles import is_sim_profile
 
 logger = logging.getLogger(__name__)
 
-EXISTING = ("plans_existing_uid", "devices_existing_uid")
 ALLOWED = ("plans_allowed_uid", "devices_allowed_uid")
 Names = Mapping[str, Any]
 

@@ -110,7 +110,7 @@ class Recovery:
             running=None if item is None else self._running(item, item.uid),
         )
         self._core.changed()
-        self._environment_life.search(self._find_again())
+        self._environment_life.search(self._find_again)
 
     async def _find_again(self) -> None:
         """Take the silent worker over as soon as it answers, with all it did meanwhile."""
@@ -160,6 +160,7 @@ class Recovery:
             memory=report.memory,
         )
         self._core.model = replace(self._core.model, environment=environment)
+        self._worker_events.know_states(report)
         if stage is not Stage.READY:
             # The opening goes on, or its end is among the events that wait. In an environment that
             # is ready, an opening nobody acknowledged yet is old news: a plan may be running.

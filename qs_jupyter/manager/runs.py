@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -18,6 +20,8 @@ from qs_kernel_worker.messages import GetMetadata
 Reply = Mapping[str, Any]
 PAUSE_OPTIONS = ("deferred", "immediate")
 RUN_OPTIONS = ("active", "open", "closed")
+# Less than clients wait for a reply.
+UNDER_WAY_WITHIN_S = 1.0
 
 
 class Runs:
@@ -68,12 +72,13 @@ class Runs:
         await self._core.commit()
         return {}
 
-    def pause(self, option: str) -> Reply:
+    async def pause(self, option: str) -> Reply:
         """Pause the running plan."""
         _check_option(option, PAUSE_OPTIONS)
         word: Literal["deferred", "immediate"] = (
             "immediate" if option == "immediate" else "deferred"
         )
+        await self._under_way()
         self._core.handle(events.PauseRequested(word))
         return {}
 
@@ -90,8 +95,20 @@ class Runs:
         """End the plan; a running one is paused first, and answered as soon as that is asked."""
         if self._core.model.phase is Phase.PAUSED:
             return await self.carry_on(action)
+        await self._under_way()
         self._core.handle(events.EndRequested(action))
         return {}
+
+    async def _under_way(self) -> None:
+        """Let a plan that was just resumed begin to move, so that it can be paused again."""
+        core = self._core
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(UNDER_WAY_WITHIN_S):
+                while (
+                    core.model.phase is Phase.EXECUTING
+                    and core.model.environment.re_state == "paused"
+                ):
+                    await core.status_board.next_change()
 
     def listed(self, option: str) -> Reply:
         """Return the runs of the running plan."""

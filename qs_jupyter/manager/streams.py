@@ -151,10 +151,14 @@ class Streams:
     def text_from_any_thread(self, text: str, **labels: Any) -> None:
         """Take output from another thread."""
         when = time.time()
-        if self._loop is None or self._loop.is_closed():
-            self._pieces.append(Piece(when, text, labels))
-            return
-        self._loop.call_soon_threadsafe(lambda: self.text(text, when, **labels))
+        loop = self._loop  # the loop's thread may end the streams meanwhile
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(lambda: self.text(text, when, **labels))
+                return
+        except RuntimeError:
+            pass  # the loop is closed
+        self._pieces.append(Piece(when, text, labels))
 
     def status_changed(self) -> None:
         """Publish the status once this turn of the loop is over."""

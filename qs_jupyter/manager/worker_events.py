@@ -27,6 +27,8 @@ from qs_kernel_worker import messages as m
 logger = logging.getLogger(__name__)
 
 OUTSIDE = "The plan is completed outside RE Manager"
+# Events that tell of a state, which a report of the worker tells as well.
+STATES = (m.RunEngineChanged, m.MainThreadChanged)
 TASK_NAMES = {"function": "Execute function", "script": "Load script"}
 
 
@@ -52,6 +54,7 @@ class WorkerEvents:
         self._line: deque[m.NumberedEvent] = deque()
         # Events wait while an adoption or an answer of the worker is under way.
         self._is_held = False
+        self._reported: m.WorkerReport | None = None
 
     # ------------------------------------------------------------------ the listener's face
 
@@ -93,6 +96,10 @@ class WorkerEvents:
         self._is_held = False
         self._advance()
 
+    def know_states(self, report: m.WorkerReport) -> None:
+        """Let no event take the model back to a state from before a report."""
+        self._reported = report
+
     def waiting(self) -> list[m.NumberedEvent]:
         """Return the events that wait."""
         return list(self._line)
@@ -100,12 +107,27 @@ class WorkerEvents:
     def _advance(self) -> None:
         while self._line and not self._is_held:
             numbered = self._line.popleft()
-            slow = self._take(numbered.event)
+            try:
+                slow = None if self._is_old(numbered) else self._take(numbered.event)
+            except Exception:
+                # The rim to the worker: an event that makes trouble is not told again, and does
+                # not keep back those behind it.
+                logger.exception("An event of the worker could not be taken: %r", numbered.event)
+                slow = None
             if slow is not None:
                 self._is_held = True
                 self._core.spawn(self._wait_for(slow, numbered.seq), "worker event")
             else:
                 self._acknowledge(numbered.seq)
+
+    def _is_old(self, numbered: m.NumberedEvent) -> bool:
+        report = self._reported
+        return (
+            report is not None
+            and numbered.epoch == report.epoch
+            and numbered.seq <= report.seq
+            and isinstance(numbered.event, STATES)
+        )
 
     async def _wait_for(self, work: Coroutine[Any, Any, None], seq: int) -> None:
         try:

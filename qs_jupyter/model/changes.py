@@ -101,14 +101,6 @@ class PlanStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptSet:
-    """The running item is sent once more under a new number."""
-
-    item_uid: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
 class PlanPutBack:
     """The running item was not started after all; ``inserted`` returns it to the queue."""
 
@@ -183,7 +175,6 @@ Change = (
     | ItemReplaced
     | QueueCleared
     | PlanStarted
-    | AttemptSet
     | PlanPutBack
     | PlanFinished
     | HistoryTrimmed

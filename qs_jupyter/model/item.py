@@ -7,7 +7,7 @@ them back. `Item` adds the identity and a text that is encoded once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 from qs_jupyter import huge_json
@@ -24,8 +24,6 @@ ITEM_KEYS = (
     "properties",
     "result",
 )
-
-NewUid = Callable[[], str]
 
 
 class Item:

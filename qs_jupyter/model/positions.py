@@ -136,18 +136,6 @@ def parse_batch_destination(pos_dest: Any, before_uid: Any, after_uid: Any) -> P
     return place
 
 
-def parse_uids(uids: Any) -> tuple[str, ...]:
-    """Return the uids of a batch. Anything that is not text would name no item."""
-    if uids is None:
-        raise BadRequest("Request does not contain the list of UIDs")
-    if not isinstance(uids, list | tuple):
-        raise BadRequest(f"Parameter 'uids' must be a list: uids={uids!r}")
-    strangers = [uid for uid in uids if not isinstance(uid, str)]
-    if strangers:
-        raise BadRequest(f"Parameter 'uids' must be a list of strings, it contains {strangers!r}")
-    return tuple(uids)
-
-
 def _given(*values: Any) -> int:
     return sum(value is not None for value in values)
 

@@ -8,7 +8,6 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self
 
 from qs_jupyter.app import Application
@@ -19,7 +18,7 @@ from qs_jupyter.settings import Settings
 from qs_jupyter.testing.fake_kernel import FakeKernel
 from qs_jupyter.wire.codec import codec
 
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 
 
 class _Errors(logging.Handler):
@@ -94,12 +93,7 @@ class RunningManager:
         self._watch = asyncio.create_task(self._watch_status(), name="watch status")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.end()
 
     async def end(self, *, with_worker: bool = True) -> None:

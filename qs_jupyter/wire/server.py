@@ -132,7 +132,7 @@ class ControlServer:
         except ProtocolFailure as failure:
             respond({"success": False, "msg": str(failure)})
             return
-        self._handle(request, respond)
+        self._hand_over(request, respond)
 
     async def _take_huge(self, frame: bytes, respond: Respond) -> None:
         try:
@@ -140,7 +140,15 @@ class ControlServer:
         except ProtocolFailure as failure:
             respond({"success": False, "msg": str(failure)})
             return
-        self._handle(request, respond)
+        self._hand_over(request, respond)
+
+    def _hand_over(self, request: Any, respond: Respond) -> None:
+        try:
+            self._handle(request, respond)
+        except Exception as error:
+            # The rim of a request: those behind it have announced themselves already.
+            logger.exception("A request could not be handled")
+            respond({"success": False, "msg": f"Internal error: {type(error).__name__}: {error}"})
 
     def _send(self, envelope: list[bytes], reply: Mapping[str, Any] | bytes) -> None:
         if isinstance(reply, bytes):

@@ -123,13 +123,18 @@ async def test_a_silent_worker_can_be_destroyed(manager: Next, kernel: FakeKerne
         assert second.status()["worker_responsive"] is True
 
 
-async def test_a_silent_idle_worker_takes_no_work_until_it_answers(
-    manager: Next, kernel: FakeKernel
-) -> None:
+async def leave_silent(manager: Next, kernel: FakeKernel) -> None:
+    """Have a manager leave an idle worker behind that does not answer the next one."""
     async with manager() as first:
         await first.open()
         await first.end(with_worker=False)
     kernel.may_answer.clear()
+
+
+async def test_a_silent_idle_worker_takes_no_work_until_it_answers(
+    manager: Next, kernel: FakeKernel
+) -> None:
+    await leave_silent(manager, kernel)
     async with manager() as second:
         assert second.status()["manager_state"] == "executing_task"
         await add(second, plan(1))
@@ -145,10 +150,7 @@ async def test_a_silent_idle_worker_takes_no_work_until_it_answers(
 async def test_a_silent_worker_that_dies_leaves_nothing_behind(
     manager: Next, kernel: FakeKernel
 ) -> None:
-    async with manager() as first:
-        await first.open()
-        await first.end(with_worker=False)
-    kernel.may_answer.clear()
+    await leave_silent(manager, kernel)
     async with manager() as second:
         await kernel.kill()
         await second.until(manager_state="idle", worker_environment_exists=False)

@@ -131,6 +131,26 @@ async def test_a_pause_reached_meanwhile_is_found(manager: Next, kernel: FakeKer
         assert len(await history(second)) == 1
 
 
+async def test_what_the_worker_was_before_is_never_shown_as_what_it_is(
+    manager: Next, kernel: FakeKernel
+) -> None:
+    async with manager() as first:
+        await first.open()
+        await add(first, plan())
+        await ok(first, "queue_start")
+        await first.end(with_worker=False)
+    kernel.set_run_engine("pausing")
+    # Takes a question, and what is told of the status meanwhile shows what came before.
+    kernel.set_lists(kernel.plans, kernel.devices)
+    kernel.reach_pause()
+    async with manager() as second:
+        await second.until(manager_state="paused")
+        events = (await ok(second, "events_get", since=0))["events"]
+        told = [event["status"] for event in events if event["kind"] == "status"]
+        states = [each["re_state"] for each in told if each["manager_state"] != "initializing"]
+        assert set(states) == {"paused"}
+
+
 async def test_a_foreground_task_is_found_and_delivers(manager: Next, kernel: FakeKernel) -> None:
     async with manager() as first:
         await first.open()

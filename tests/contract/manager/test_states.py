@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -587,6 +588,22 @@ async def test_a_plan_may_be_paused_many_times(opened: RunningManager) -> None:
     opened.kernel.end_plan()
     await opened.idle()
     assert len(await history(opened)) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [("re_pause", {"option": "immediate"}), ("re_stop", {"now": True})],
+)
+async def test_a_plan_can_be_paused_in_the_moment_in_which_it_is_resumed(
+    opened: RunningManager, method: str, params: dict[str, Any]
+) -> None:
+    await run_to_pause(opened)
+    opened.kernel.requests.clear()
+    # The second request comes before the Run Engine has begun to move again.
+    await asyncio.gather(ok(opened, "re_resume"), ok(opened, method, **params))
+    await opened.kernel.asked(Pause)
+    opened.kernel.reach_pause()
+    await opened.until(manager_state="paused" if method == "re_pause" else "idle")
 
 
 async def test_a_deferred_pause_without_checkpoint_stops_the_queue(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import re
-import time
+import queue
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,10 +15,11 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from qs_jupyter.manager.streams import Streams, Terminal
+from qs_jupyter.manager.streams import HEARTBEAT_S, Streams, Terminal
 from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager, quiet_settings
 from qs_jupyter.wire.codec import codec
 from tests.contract.manager.words import add, ok, plan
+from tests.loop_clock import stopped_clock
 
 Next = Callable[[], Awaitable[tuple[str, dict[str, Any]]]]
 
@@ -77,31 +77,32 @@ async def test_a_change_is_published_as_the_whole_status_at_once(encoding: str) 
     async with listening(encoding=encoding) as (running, message):
         stream = statuses(message)
         await anext(stream)
-        begun = time.monotonic()
-        reply = await ok(running, "queue_item_add", item=plan(), user="J", user_group="primary")
-        async for _, status in stream:
-            if status["items_in_queue"]:
-                break
-        # Long before the repetition that comes once a second.
-        assert time.monotonic() - begun < 0.9
+        with stopped_clock():  # so it is not the repetition that comes once a second
+            reply = await ok(running, "queue_item_add", item=plan(), user="J", user_group="primary")
+            async for _, status in stream:
+                if status["items_in_queue"]:
+                    break
         assert status == await running.call("status")
         assert reply["plan_queue_uid"] == status["plan_queue_uid"]
         await stream.aclose()
 
 
 async def test_an_unchanged_status_is_repeated_as_a_sign_of_life() -> None:
-    async with listening("QS_Info") as (_running, message):
+    assert HEARTBEAT_S == 1.0, "who follows the status is told that six come within six seconds"
+    async with listening("QS_Info") as (running, message):
         stream = statuses(message)
-        moments, seen = [], []
-        while len(seen) < 3:
-            moment, status = await anext(stream)
-            moments.append(moment)
-            seen.append(status)
-        first, second, third = seen[-3:]
-        assert first["status_uid"] == second["status_uid"] == third["status_uid"]
-        assert first["time"] == second["time"] == third["time"]
-        # At least six of them reach a client within six seconds.
-        assert 0.5 < moments[-1] - moments[-2] < 1.5
+        await anext(stream)
+        with stopped_clock() as clock:
+            await add(running, plan())
+            while not (first := (await anext(stream))[1])["items_in_queue"]:
+                pass
+            for _ in range(12):
+                await clock.advance(0.25)
+            await add(running, plan())
+            repeated = []
+            while (status := (await anext(stream))[1])["items_in_queue"] == 1:
+                repeated.append(status)
+        assert repeated == [first] * 3
         await stream.aclose()
 
 
@@ -172,11 +173,9 @@ class Published:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.statuses = 0
-        self.told = asyncio.Event()
 
     def console(self, text: str, _when: float, **_labels: Any) -> None:
         self.texts.append(text)
-        self.told.set()
 
     def info(self, _content: Any) -> None:
         self.statuses += 1
@@ -191,12 +190,13 @@ async def test_text_waits_for_the_subscribers_of_an_earlier_manager_and_the_stat
     published = Published()
     streams = Streams(published, None)
     streams.text("of the time before\n")
-    streams.start(lambda: {"manager_state": "idle"}, hold_text_s=0.2)
-    streams.text("early\n")
-    assert published.statuses == 1
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(published.told.wait(), 0.05)
-    await asyncio.wait_for(published.told.wait(), LIMIT_S)
+    with stopped_clock() as clock:
+        streams.start(lambda: {"manager_state": "idle"}, hold_text_s=0.5)
+        streams.text("early\n")
+        assert published.statuses == 1
+        await clock.advance(0.4)
+        assert published.texts == []
+        await clock.advance(0.2)
     assert published.texts == ["of the time before\nearly\n"]
     streams.close()
 
@@ -207,23 +207,37 @@ async def test_text_waits_for_the_subscribers_of_an_earlier_manager_and_the_stat
     assert published.texts[-1] == "last words\n"
 
 
+class StoppedTerminal:
+    """Takes the place of standard output; nothing gets on until it may."""
+
+    def __init__(self) -> None:
+        self.is_full = threading.Event()
+        self.may_go_on = threading.Event()
+        self.shown: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def write(self, text: str) -> None:
+        self.is_full.set()
+        self.may_go_on.wait(LIMIT_S)
+        self.shown.put(text)
+
+    def flush(self) -> None:
+        pass
+
+
 def test_a_terminal_that_was_stopped_takes_no_more_than_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(reader) as shown, os.fdopen(writer, "w") as out:
-        monkeypatch.setattr("sys.stdout", out)
-        terminal = Terminal(kept=1_000_000)
-        line = "x" * 999 + "\n"
-        for _ in range(5_000):  # nobody reads
-            terminal.write(line)
-        begin = [shown.readline() for _ in range(900)]
-        assert begin == [line] * 900
-        while terminal._waiting > 500_000:
-            assert shown.readline() == line
-        terminal.write("back again\n")
-        rest = iter(shown.readline, "back again\n")
-        told = [text for text in rest if text != line]
-        terminal.close()
-    assert len(told) == 1
-    assert re.fullmatch(r"… 3\d{3} lines are left out here …\n", told[0])
+    out = StoppedTerminal()
+    monkeypatch.setattr("sys.stdout", out)
+    terminal = Terminal(kept=1_000_000)
+    line = "x" * 999 + "\n"
+    terminal.write(line)
+    assert out.is_full.wait(LIMIT_S)
+    for _ in range(4_999):
+        terminal.write(line)
+    out.may_go_on.set()
+    assert [out.shown.get(timeout=LIMIT_S) for _ in range(1_001)] == [line] * 1_001
+    terminal.write("back again\n")
+    end = out.shown.get(timeout=LIMIT_S)
+    assert end == "… 3999 lines are left out here …\nback again\n"
+    terminal.close()
