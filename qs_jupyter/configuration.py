@@ -15,7 +15,7 @@ from qs_jupyter import exposure, startup_code
 from qs_jupyter.config_file import FileValues, read_config
 from qs_jupyter.errors import ConfigurationError, did_you_mean
 from qs_jupyter.setting_kinds import ON_OFF, UNSET
-from qs_jupyter.settings import RETIRED, Option, Settings, options
+from qs_jupyter.settings import REDIS_PREFIX, RETIRED, Option, Settings, options
 from qs_jupyter.version import add_version
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _redis(given: Mapping[str, Any]) -> dict[str, str]:
             "Both a Redis server and a store file are given: leave out --store, or "
             "--redis-addr and --redis-name-prefix"
         )
-    defaults = {"redis_addr": "localhost", "redis_name_prefix": "qs_default"}
+    defaults = {"redis_addr": "localhost", "redis_name_prefix": REDIS_PREFIX}
     return {name: given.get(name, value) for name, value in defaults.items()}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from types import TracebackType
 
 from qs_jupyter.launcher_orders import BEAT, ENDED, FAILED, READY, StopReason
 from qs_jupyter.service_manager import ServiceManager
@@ -52,12 +51,7 @@ class LauncherLink:
             self._heartbeat = asyncio.create_task(self._beat(), name="heartbeat")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         """Stop listening and sending."""
         if self._incoming is not None:
             asyncio.get_running_loop().remove_reader(self._incoming)

@@ -79,15 +79,16 @@ def _merged(file: dict[str, str], command_line: dict[str, str]) -> dict[str, str
 
 
 def _plain(chosen: dict[str, str]) -> dict[str, Any]:
-    code = {name: value for name, value in chosen.items() if name in _CODE}
-    profile_folder = _profile_folder(chosen) if any(n in chosen for n in _PROFILE) else None
-    if not code:
+    is_named = any(name in chosen for name in _PROFILE)
+    profile_folder = str(_profile_folder(chosen)) if is_named else None
+    if not any(name in chosen for name in _CODE):
         assert profile_folder is not None
-        code = {"startup_dir": str(profile_folder)}
-    folder = code.get("startup_dir") or (str(profile_folder) if profile_folder else None)
+        chosen = {"startup_dir": profile_folder}
+    folder = chosen.get("startup_dir") or profile_folder
     if folder is not None:
         _require_folder(folder)
-    return {"demo_mode": False, **code, "aux_dir": folder}
+    # A profile beside a script or module is not loaded, but uploaded scripts import from it.
+    return {"demo_mode": False, **chosen, "aux_dir": folder}
 
 
 def _ipython(chosen: dict[str, str], *, explicitly: bool) -> dict[str, Any]:

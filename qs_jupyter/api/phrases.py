@@ -53,6 +53,20 @@ class Spoken(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCommand:
+    """A command of one tool that is no method: how it is said and what it does."""
+
+    phrases: tuple[str, ...]
+    doc: str
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """Nothing is added to what the words say."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A method and the parameters to call it with."""
 

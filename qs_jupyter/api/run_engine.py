@@ -15,9 +15,9 @@ Reply = Mapping[str, Any]
 
 
 @method(lock="environment", state_refused="", starts=True, phrases=("re pause {pause_option?}",))
-def re_pause(manager: Manager, option: Option = "deferred") -> Reply:
+async def re_pause(manager: Manager, option: Option = "deferred") -> Reply:
     """Pause the running plan: ``deferred`` at its next checkpoint, ``immediate`` at once."""
-    return manager.runs.pause(option)
+    return await manager.runs.pause(option)
 
 
 @method(lock="environment", writes=True, state_refused="", starts=True, phrases=("re resume",))

@@ -20,8 +20,6 @@ from qs_kernel_worker.messages import WorkerConfig
 NO_SOURCE = "Source of the startup code was not specified or multiple sources were specified."
 DONE = "The list of existing plans and devices was created successfully."
 
-_SOURCES = ("startup_dir", "startup_module", "startup_script", "startup_profile", "ipython_dir")
-
 
 def gen_list_of_plans_and_devices(  # noqa: PLR0913 - a known interface
     *,

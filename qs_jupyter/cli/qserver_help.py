@@ -9,29 +9,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from qs_jupyter.api.methods import METHODS
 from qs_jupyter.api.phrase_slots import FUNCTION_EXAMPLE, PLAN_EXAMPLE, Word
-from qs_jupyter.api.phrases import Grammar, Phrase
-from qs_jupyter.api.table import Parameter
+from qs_jupyter.api.phrases import Grammar, OwnCommand, Phrase
 
 WIDTH = 100
 _SENTENCES_BEGIN = 40
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCommand:
-    """A command that is no single request."""
-
-    phrases: tuple[str, ...]
-    doc: str
-    parameters: tuple[Parameter, ...] = ()
-
-    @property
-    def parameter_names(self) -> list[str]:
-        """Nothing is added to what the words say."""
-        return []
 
 
 OWN = {

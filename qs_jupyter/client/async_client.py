@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 import zmq
@@ -39,12 +38,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         self.close()
 
     async def request(
@@ -80,25 +74,23 @@ class AsyncClient:
             except zmq.ZMQError as error:
                 self.close()
                 raise CommunicationFailure(str(error)) from error
+            except asyncio.CancelledError:
+                # This socket would take the late reply for the next one.
+                self.close()
+                if _is_cancelled():
+                    raise
+                raise CommunicationFailure(
+                    f"the client was closed before the reply of {self.connection.address} came"
+                ) from None
             except BaseException:
-                # Cancelled: this socket would take the late reply for the next one.
                 self.close()
                 raise
         return self.connection.decode(answer)
 
     async def wait_for(self, item_uid: str, timeout_s: float | None = None) -> dict[str, Any]:
-        """Wait until an item has finished and return it, with its ``result``.
+        """Wait until an item has finished and return it, as `Client.wait_for` does.
 
         Requests of other tasks do not wait meanwhile: this one has a socket of its own.
-
-        Raises
-        ------
-        TimeoutError
-            The item is still queued or running after ``timeout_s`` seconds.
-        RequestRefused
-            The manager knows no such item: it was removed, or it is no longer in the history.
-        CommunicationFailure
-            The manager does not answer.
         """
         async with AsyncClient(**self.connection.arguments()) as client:
             for wait_s in waits(item_uid, timeout_s):
@@ -129,3 +121,9 @@ class AsyncClient:
                 raise
             self._socket = socket
         return self._socket
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled this task; the socket, too, cancels who waits for it."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

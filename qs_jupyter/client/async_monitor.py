@@ -77,11 +77,14 @@ class _AsyncReceiver:
         """
         self.subscribe()
         limit = self._timeout if timeout is not None and timeout < 0 else timeout
+        arriving = asyncio.ensure_future(self._socket.recv_multipart())
         try:
             async with asyncio.timeout(None if limit is None else limit / 1000):
-                frames = await self._socket.recv_multipart()
+                frames = await arriving
         except TimeoutError:
-            raise no_message(limit or 0) from None
+            if arriving.cancelled():
+                raise no_message(limit or 0) from None
+            frames = arriving.result()  # it came at the last moment, and will not come again
         return self._subscription.decode(frames)
 
     def set_callback(self, cb: Callback | None = None) -> None:

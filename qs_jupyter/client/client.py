@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self
 
 import zmq
@@ -17,9 +16,11 @@ class Client:
     """Sends requests to a manager, one after the other, and waits for each reply.
 
     What is not given is taken from the environment (``QSERVER_ZMQ_CONTROL_ADDRESS``,
-    ``QSERVER_ZMQ_ENCODING``, ``QSERVER_ZMQ_PUBLIC_KEY``). To be used by one thread at a time,
-    and closed at the end; a ``with`` statement does that. For asyncio there is
-    `qs_jupyter.client.async_client.AsyncClient`.
+    ``QSERVER_ZMQ_ENCODING``, ``QSERVER_ZMQ_PUBLIC_KEY``). A reply may take ``timeout_s`` seconds,
+    and a request may wait ``send_timeout_s`` seconds until it can be sent.
+
+    To be used by one thread at a time, and closed at the end; a ``with`` statement does that. For
+    asyncio there is `qs_jupyter.client.async_client.AsyncClient`.
     """
 
     def __init__(
@@ -40,12 +41,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def request(self, method: str, /, *, check: bool = False, **params: Any) -> dict[str, Any]:

@@ -51,7 +51,9 @@ class RequestRefused(Refusal):
 class Connection:
     """Where the manager is and how it is spoken to.
 
-    ``public_key`` is the public key of the manager, None for sockets that are not encrypted.
+    ``encoding`` is ``json`` or ``msgpack``, as the manager was told. ``public_key`` is the public
+    key of the manager, None for sockets that are not encrypted. A reply may take ``timeout_s``
+    seconds, and a request may wait ``send_timeout_s`` seconds until it can be sent.
     """
 
     address: str = DEFAULT_CONTROL_ADDRESS

@@ -66,13 +66,15 @@ def construct_parameters(
     Raises
     ------
     ValueError
-        When a type or a default cannot be read.
+        When a name is missing, or a type, kind or default cannot be read.
     """
     # Loads pydantic's engine with it, which programs that only send requests do not need.
     from qs_jupyter.model.plan_arguments import parameter_default, parameter_kind  # noqa: PLC0415
 
     parameters = []
     for described in param_list:
+        if "name" not in described:
+            raise ValueError(f"The description of a parameter contains no name: {described!r}")
         known = (params_decoded or {}).get(described["name"], {})
         default, annotation = inspect.Parameter.empty, inspect.Parameter.empty
         try:

@@ -6,32 +6,47 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from qs_jupyter.client.hub import Hub
 from qs_jupyter.client.mirror import Mirror
 
 Request = Callable[..., Mapping[str, Any]]
+Piece = dict[str, Any]
 
 
 def follow(hub: Hub) -> None:
     """Write console output as it comes, until the wait is interrupted."""
     with hub.lock:
-        seen = _newest(hub)
+        seen = _newest(hub.mirror)
     try:
         while True:
             hub.wait(partial(_has_newer, seen))
             with hub.lock:
-                pieces = [piece for piece in hub.mirror.console if piece["time"] > seen]
-                seen = _newest(hub)
+                pieces = _newer(seen, hub.mirror)
+                seen = _newest(hub.mirror)
             sys.stdout.write("".join(piece["text"] for piece in pieces))
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stdout.write("\nNo longer followed; the manager goes on.\n")
 
 
-def _has_newer(seen: float, mirror: Mirror) -> bool:
-    return bool(mirror.console) and mirror.console[-1]["time"] > seen
+# Pieces are told apart as objects: those of worker and manager have the times of two clocks, and
+# their numbers begin anew with each manager.
+
+
+def _newest(mirror: Mirror) -> Piece | None:
+    return mirror.console[-1] if mirror.console else None
+
+
+def _has_newer(seen: Piece | None, mirror: Mirror) -> bool:
+    return _newest(mirror) is not seen
+
+
+def _newer(seen: Piece | None, mirror: Mirror) -> list[Piece]:
+    newest_first = takewhile(lambda piece: piece is not seen, reversed(mirror.console))
+    return list(newest_first)[::-1]
 
 
 def monitor(hub: Hub) -> None:
@@ -67,8 +82,3 @@ def latest_lines(request: Request, number: int) -> str:
     events = request("events_get", {"since": 0})["events"]
     text = "".join(event["text"] for event in events if event.get("kind") == "console")
     return "".join(text.splitlines(keepends=True)[-number:] if number else [])
-
-
-def _newest(hub: Hub) -> float:
-    console = hub.mirror.console
-    return float(console[-1]["time"]) if console else 0.0

@@ -9,16 +9,12 @@ Commands of notebooks are declared below in the same way; `qs_jupyter.magics.com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qs_jupyter.api.methods import METHODS
 from qs_jupyter.api.phrase_slots import SLOTS, Free, Params, Slot, Speaker, Token, Way, Word
-from qs_jupyter.api.phrases import Grammar, Phrase
-
-if TYPE_CHECKING:
-    from qs_jupyter.api.table import Parameter
+from qs_jupyter.api.phrases import Grammar, OwnCommand, Phrase
 
 SECTIONS = (
     "status",
@@ -34,20 +30,6 @@ SECTIONS = (
 
 # Stands in an item for the text that becomes one; see `qs_jupyter.magics.python_items`.
 TEXT = "text to evaluate"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCommand:
-    """A command of notebooks: how it is said and what it does."""
-
-    phrases: tuple[str, ...]
-    doc: str
-    parameters: tuple[Parameter, ...] = ()
-
-    @property
-    def parameter_names(self) -> list[str]:
-        """Nothing is added to what the words say."""
-        return []
 
 
 def _one(kind: str, name: str, pattern: str = ".*", unless: str | None = None) -> Way:

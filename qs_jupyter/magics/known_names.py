@@ -130,6 +130,8 @@ class NameCache:
                 self._read(self._ask, _uids(self._hub.mirror.status))
             except (QueueServerError, KeyError) as error:
                 logger.debug("The lists of plans and devices cannot be read now: %r", error)
+            except Exception:  # the rim of the thread: the next change is to be read again
+                logger.exception("The lists of plans and devices are not up to date")
             self._is_fresh.set()
 
     def _ask(self, method: str) -> dict[str, Any]:

@@ -249,7 +249,10 @@ def listens(address: str) -> bool | None:
         name = f"\0{place[1:]}" if place.startswith("@") else place
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(PROBE_S)
-            return probe.connect_ex(name) == 0
+            try:
+                return probe.connect_ex(name) == 0
+            except OSError:  # too long for a socket; whoever connects says so
+                return None
     try:
         host, port = parts.hostname, parts.port
     except ValueError:

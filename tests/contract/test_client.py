@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import zmq
+import zmq.asyncio
 
 from qs_jupyter.cli import console_monitor, qserver
 from qs_jupyter.client.async_client import AsyncClient
@@ -25,8 +26,10 @@ from qs_jupyter.client.monitor import ReceiveConsoleOutput, ReceiveSystemInfo
 from qs_jupyter.errors import ConfigurationError
 from qs_jupyter.wire.codec import codec
 from qs_jupyter.wire.keys import generate_keys, public_key_of
+from tests.loop_clock import stopped_clock
 
 ROOT = Path(__file__).parents[2]
+LIMIT_S = 20.0
 
 Answer = Callable[[dict[str, Any]], Any]
 
@@ -123,13 +126,13 @@ def test_after_a_timeout_the_late_reply_is_not_taken_for_the_next_one():
     def answer(request: dict[str, Any]) -> dict[str, Any]:
         if request["method"] == "slow":
             asked.set()
-            go_on.wait(10)
+            go_on.wait(LIMIT_S)
         return {"success": True, "method": request["method"]}
 
     with serving(answer) as server, Client(server.address) as client:
         with pytest.raises(NoReply, match="timeout occurred"):
             client.call("slow", {}, timeout_s=0.2)
-        assert asked.wait(5)
+        assert asked.wait(LIMIT_S)
         go_on.set()
         assert client.request("status")["method"] == "status"
 
@@ -180,6 +183,22 @@ async def test_tasks_may_share_an_asynchronous_client():
         async with AsyncClient(server.address) as client:
             replies = await asyncio.gather(*(client.request("ping", n=n) for n in range(5)))
     assert [reply["got"]["params"]["n"] for reply in replies] == list(range(5))
+
+
+async def test_who_waits_for_a_reply_learns_that_the_client_was_closed():
+    asked = threading.Event()
+    with serving(lambda _request: asked.set()) as server:
+        client = AsyncClient(server.address, timeout_s=LIMIT_S)
+        asking = asyncio.create_task(client.request("ping"))
+        assert await asyncio.to_thread(asked.wait, LIMIT_S)
+        client.close()
+        with pytest.raises(CommunicationFailure, match="closed before the reply"):
+            await asking
+        asking = asyncio.create_task(client.request("ping"))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
 
 
 async def test_an_asynchronous_request_times_out_and_raises_refusals():
@@ -234,10 +253,10 @@ def test_the_monitor_repeats_its_request_until_ctrl_c():
             text=True,
         )
         try:
-            assert asked.acquire(timeout=10)
-            assert asked.acquire(timeout=10)
+            assert asked.acquire(timeout=LIMIT_S)
+            assert asked.acquire(timeout=LIMIT_S)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=10)
+            output, errors = process.communicate(timeout=LIMIT_S)
         finally:
             process.kill()
     assert (process.returncode, errors) == (0, "")
@@ -258,7 +277,7 @@ def test_qserver_imports_nothing_slow():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=True,
     )
     assert result.stdout == "[]\n"
@@ -369,6 +388,24 @@ async def test_messages_are_awaited(publisher):
     console.close()
 
 
+async def test_a_message_that_comes_at_the_last_moment_is_not_lost():
+    context = zmq.Context.shadow(zmq.asyncio.Context.instance().underlying)
+    with context.socket(zmq.XPUB) as publisher:
+        publisher.bind("inproc://the-last-moment")
+        console = ReceiveConsoleOutputAsync(
+            zmq_subscribe_addr="inproc://the-last-moment", timeout=50
+        )
+        with stopped_clock() as clock:
+            receiving = asyncio.create_task(console.recv())
+            await asyncio.sleep(0)
+            assert publisher.recv() == b"\x01QS_Console"
+            # The loop finds both at once: the message, and that the time is over.
+            publisher.send_multipart([b"QS_Console", b'{"msg": "last"}'])
+            await clock.advance(1)
+            assert (await receiving)["msg"] == "last"
+        console.close()
+
+
 @pytest.mark.parametrize("is_coroutine", [False, True])
 async def test_messages_are_given_to_a_callback_between_start_and_stop(publisher, is_coroutine):
     received: asyncio.Queue[Any] = asyncio.Queue()
@@ -386,7 +423,7 @@ async def test_messages_are_given_to_a_callback_between_start_and_stop(publisher
         info.start()
         assert await asyncio.to_thread(publisher.wait_for_subscriber) == b"\x01QS_Info"
         publisher.send("QS_Info", {"time": 1.0, "msg": text})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT_S):
             assert await received.get() == text
         info.stop()
         assert await asyncio.to_thread(publisher.wait_for_subscriber) == b"\x00QS_Info"
@@ -408,7 +445,7 @@ async def test_an_unreadable_message_or_a_failing_callback_stops_nothing(publish
     publisher.send("QS_Console", b"\xff")
     publisher.console("bad")
     publisher.console("good")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_S):
         assert [await received.get(), await received.get()] == ["bad", "good"]
     console.close()
     assert "passed over" in caplog.text
@@ -435,7 +472,7 @@ def test_the_console_monitor_writes_texts_unchanged_and_its_notices_elsewhere(pu
         assert process.stdout is not None
         assert process.stdout.readline() == b"no newline\x1b[Aline\n"
         process.terminate()
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=LIMIT_S)
         assert output == b""
         assert publisher.address.encode() in errors
     finally:

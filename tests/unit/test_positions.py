@@ -22,7 +22,6 @@ def test_each_word_has_its_meaning() -> None:
     assert p.parse_place(None, "u", None) == p.Before("u")
     assert p.parse_destination(None, None, "u") == p.After("u")
     assert p.parse_batch_destination(2, None, None) == p.At(2)
-    assert p.parse_uids(["a", "b"]) == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -52,9 +51,6 @@ def test_each_word_has_its_meaning() -> None:
             lambda: p.parse_batch_destination(1, "u", None),
             "more than one mutually exclusive parameter",
         ),
-        (lambda: p.parse_uids(None), "Request does not contain the list of UIDs"),
-        (lambda: p.parse_uids("abc"), "Parameter 'uids' must be a list: "),
-        (lambda: p.parse_uids([None]), "Parameter 'uids' must be a list of strings"),
     ],
 )
 def test_unusable_positions_are_refused_with_the_known_texts(attempt: Any, text: str) -> None:

@@ -13,7 +13,7 @@ from qs_widgets.budget import BYTES_PER_S, LONGEST_PAUSE_S, Budget
 from qs_widgets.changes import Content, change_between, row_pieces
 from qs_widgets.pulse import Pulse
 from qs_widgets.stretches import Row
-from tests.unit.hand_made import HandMadeHub
+from tests.unit.hand_made import LIMIT_S, HandMadeHub
 
 
 def applied(old: list[Row], pieces: list[Any]) -> list[Row]:
@@ -117,7 +117,7 @@ class Noting:
 
     def deliver(self) -> int:
         self.began.set()
-        self.gate.wait(5)
+        self.gate.wait(LIMIT_S)
         self.sent.append(self.name)
         return 0
 
@@ -131,9 +131,9 @@ def test_the_status_goes_before_what_can_wait() -> None:
     gate = Event()
     status, queue = Noting("status", 0.0, sent, gate), Noting("queue", 0.4, sent, gate)
     pulse = Pulse(hub, [status, queue])
-    assert status.began.wait(5)
+    assert status.began.wait(LIMIT_S)
     pulse.touch(status)
     gate.set()
-    queue.began.wait(5)
+    assert queue.began.wait(LIMIT_S)
     pulse.close()
     assert sent == ["status", "status", "queue"]

@@ -77,12 +77,7 @@ class Pulse:
 
     def _run(self) -> None:
         while (part := self._next()) is not None:
-            try:
-                size = part.deliver()
-            except Exception as error:  # the rim of this thread: the panel shows it
-                logger.exception("A part of the panel could not be brought up to date")
-                part.complain(f"The panel could not be brought up to date: {error!r}")
-                size = len(repr(error))
+            size = _delivered(part)
             if size:
                 self._budget.spend(time.monotonic(), size)
 
@@ -101,3 +96,20 @@ class Pulse:
                     return part
                 # Something more urgent may come meanwhile.
                 self._condition.wait(pause)
+
+
+def _delivered(part: Sender) -> int:
+    """Bring a part up to date; return the size of what was sent."""
+    try:
+        return part.deliver()
+    except Exception as error:  # the rim of the thread: the panel shows it
+        logger.exception("A part of the panel could not be brought up to date")
+        return _complained(part, f"The panel could not be brought up to date: {error!r}")
+
+
+def _complained(part: Sender, text: str) -> int:
+    try:
+        part.complain(text)
+    except Exception:  # what kept the part from being sent may keep this, too
+        logger.exception("Nor could the panel say so")
+    return len(text)

@@ -51,7 +51,8 @@ class Tasks(Part):
         """Return a row for each task, the latest first."""
         hub = self.desk.hub
         status = hub.mirror.status
-        tasks = {uid: {"status": "running"} for uid in self._labels}
+        # A copy: a click may begin a task meanwhile, in another thread.
+        tasks = {uid: {"status": "running"} for uid in list(self._labels)}
         tasks |= hub.mirror.tasks
         latest = sorted(tasks, key=lambda uid: tasks[uid].get("time") or math.inf, reverse=True)
         rows = [task_row(uid, tasks[uid], self._labels.get(uid, "")) for uid in latest[:KEPT]]

@@ -17,7 +17,7 @@ from traitlets.config import Config
 
 from qs_jupyter.testing.running_manager import RunningManager
 
-LIMIT_S = 10.0
+LIMIT_S = 20.0
 
 
 class ManagerThread:

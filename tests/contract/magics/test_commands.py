@@ -304,18 +304,19 @@ def test_wrong_words_are_explained(notebook: Notebook) -> None:
 
 def test_no_manager_is_told_at_once_and_with_the_next_step(lone_notebook: Notebook) -> None:
     begun = time.monotonic()
-    text = lone_notebook.bad("%qserver -a tcp://127.0.0.1:9 status")
+    text = lone_notebook.bad("%qserver -t 60 -a tcp://127.0.0.1:9 status")
     assert "no manager at tcp://127.0.0.1:9" in text
     assert "%qserver launch" in text
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 20
 
 
 def test_no_manager_is_told_at_once_of_a_local_socket_too(
     lone_notebook: Notebook, tmp_path: Path
 ) -> None:
     begun = time.monotonic()
-    assert "no manager at ipc://" in lone_notebook.bad(f"%qserver -a ipc://{tmp_path}/c status")
-    assert time.monotonic() - begun < 1.0
+    text = lone_notebook.bad(f"%qserver -t 60 -a ipc://{tmp_path}/c status")
+    assert "no manager at ipc://" in text
+    assert time.monotonic() - begun < 20
 
 
 def test_a_silent_listener_is_told_from_no_manager(lone_notebook: Notebook) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qs_jupyter.client.connection import Connection
 from qs_jupyter.magics import known_names
 from tests.contract.magics.notebook import LIMIT_S, ManagerThread, Notebook
 
@@ -167,7 +168,12 @@ def test_other_python_is_left_to_ipython(warm: Notebook) -> None:
     assert "queue" not in warm.complete("print('%qserver qu")
 
 
-def test_tab_never_waits_long_for_a_manager_that_is_away(lone_notebook: Notebook) -> None:
+def test_tab_never_waits_long_for_a_manager_that_is_away(
+    lone_notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = Connection.choose
+    patient = {"timeout_s": 60.0}
+    monkeypatch.setattr(Connection, "choose", lambda *place, **how: choose(*place, **how | patient))
     lone_notebook.bad("%qserver connect tcp://127.0.0.1:9")
     lone_notebook.good("%config QServerMagics.address = 'tcp://127.0.0.1:9'")
     begun = time.perf_counter()
@@ -177,4 +183,5 @@ def test_tab_never_waits_long_for_a_manager_that_is_away(lone_notebook: Notebook
         "front",
         "back",
     ]
-    assert time.perf_counter() - begun < 0.5
+    # Whoever waited until the hub gives up would come too late.
+    assert time.perf_counter() - begun < 20
