@@ -15,7 +15,7 @@ import pytest
 import zmq
 
 from qs_jupyter.client.client import Client
-from tests.acceptance.running import RunningManager
+from tests.acceptance.running import LIMIT_S, RunningManager
 
 pytestmark = pytest.mark.xdist_group("bad input")
 
@@ -195,7 +195,7 @@ def test_a_message_of_20_megabytes_is_answered_and_forgotten(manager: RunningMan
 def raw(manager: RunningManager, data: bytes) -> None:
     """Send bytes to the port, whatever 0MQ makes of them, and read what comes until the end."""
     host, _, port = manager.home.control.removeprefix("tcp://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=LIMIT_S) as connection:
         connection.settimeout(0.05)
         try:
             connection.sendall(data)

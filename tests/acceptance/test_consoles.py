@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -36,6 +36,17 @@ def notebook(opened: RunningManager) -> Iterator[Notebook]:
     """A client of an idle worker."""
     with attached(opened) as client:
         yield client
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A file that is not there yet."""
+    return tmp_path / "gate"
+
+
+def until_there(path: Path) -> str:
+    """Return code that runs until a file is there."""
+    return f"import os, time\nwhile not os.path.exists({str(path)!r}):\n    time.sleep(0.02)"
 
 
 def run_slowly(manager: RunningManager) -> str:
@@ -145,12 +156,15 @@ def test_the_kernel_is_captured_while_a_plan_runs(opened: RunningManager) -> Non
 
 
 def test_a_paused_plan_leaves_the_kernel_to_the_consoles(
-    opened: RunningManager, notebook: Notebook
+    opened: RunningManager, notebook: Notebook, gate: Path
 ) -> None:
     since = opened.status()
     run_slowly(opened)
     pause(opened)
-    assert notebook.run("answer = 6 * 7")["status"] == "ok"
+    cell = notebook.send(until_there(gate))
+    opened.until(lambda status: status[KERNEL] == "busy")
+    gate.touch()
+    assert notebook.reply(cell)["status"] == "ok"
     resumed = until_free(opened)
     opened.do("re_resume")
     opened.until(lambda status: status[ENGINE] == "running", since=resumed)
@@ -158,15 +172,17 @@ def test_a_paused_plan_leaves_the_kernel_to_the_consoles(
     rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED, ENGINE)
     running = ("executing_queue", "executing_plan", "busy", True, "running")
     paused = ("paused", "idle", "idle", False, "paused")
-    cell = ("paused", "idle", "busy", False, "paused")
+    in_a_cell = ("paused", "idle", "busy", False, "paused")
     idle = ("idle", "idle", "idle", False, "idle")
-    assert in_order(rows, running, paused, cell, paused, running, paused, idle)
+    assert in_order(rows, running, paused, in_a_cell, paused, running, paused, idle)
     assert no_idle_manager_holds_the_kernel(story(opened, since, *WHO_HOLDS_IT))
 
 
-def test_the_kernel_is_captured_while_a_script_runs(opened: RunningManager) -> None:
+def test_the_kernel_is_captured_while_a_script_runs(opened: RunningManager, gate: Path) -> None:
     since = opened.status()
-    opened.do("script_upload", script="import time; time.sleep(0.1)")
+    opened.do("script_upload", script=until_there(gate))
+    opened.until(lambda status: status[CAPTURED] and status[KERNEL] == "busy")
+    gate.touch()
     opened.until(lambda status: status["task_results_uid"] != since["task_results_uid"])
     opened.until_idle()
     rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED)
@@ -179,11 +195,12 @@ def test_the_kernel_is_captured_while_a_script_runs(opened: RunningManager) -> N
 
 
 def test_a_cell_makes_the_kernel_busy_and_the_manager_stays_idle(
-    opened: RunningManager, notebook: Notebook
+    opened: RunningManager, notebook: Notebook, gate: Path
 ) -> None:
     since = opened.status()
-    cell = notebook.send("import time; time.sleep(0.3)")
+    cell = notebook.send(until_there(gate))
     opened.until(lambda status: status[KERNEL] == "busy")
+    gate.touch()
     notebook.reply(cell)
     until_free(opened)
     rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED)
@@ -217,16 +234,14 @@ def test_a_reserved_kernel_is_shown_and_let_go_by_itself(
 # --------------------------------------------------------------- a console while a plan runs
 
 
-def test_a_client_is_answered_within_a_second_while_a_plan_runs(opened: RunningManager) -> None:
+def test_a_client_is_answered_while_a_plan_runs(opened: RunningManager) -> None:
     run_slowly(opened)
     with attached(opened) as notebook:
-        begun = time.monotonic()
         assert notebook.ask("kernel_info")["status"] == "ok"
         assert ".read_attrs" in notebook.ask("complete", "det1.rea", 8)["matches"]
         assert notebook.ask("inspect", "det1", 4)["found"]
         assert notebook.ask("is_complete", "for x in y:")["status"] in ("invalid", "incomplete")
         assert notebook.ask("history")["status"] == "ok"
-        assert time.monotonic() - begun < 1.0
     assert opened.status()[ENGINE] == "running"
     end_plan(opened)
 
@@ -257,12 +272,12 @@ def test_a_cell_typed_while_the_queue_runs_waits_until_it_is_done(
 ) -> None:
     since = opened.status()
     for _ in range(3):
-        last = opened.add_count(num=2, delay=0.1)
+        last = opened.add_count(num=2, delay=1)
     opened.do("queue_start")
-    opened.until(lambda status: status[ENGINE] == "running")
+    opened.until(lambda status: status[ENGINE] == "running", since=since)
     cell = notebook.send("print('the cell sees', RE.state)")
     assert opened.status()[MANAGER] == "executing_queue"
-    opened.until(lambda status: status["running_item_uid"] == last)
+    opened.until(lambda status: status["running_item_uid"] == last, since=since)
     assert not notebook.has_reply()
     assert notebook.reply(cell)["status"] == "ok"
     opened.until_text("the cell sees idle")
@@ -277,14 +292,14 @@ def test_cells_may_run_between_plans_and_the_queue_goes_on(make_manager: MakeMan
     manager.open()
     since = manager.status()
     for _ in range(3):
-        last = manager.add_count(num=2, delay=0.1)
+        last = manager.add_count(num=2, delay=1)
     with attached(manager) as notebook:
         manager.do("queue_start")
         manager.until(lambda status: status[ENGINE] == "running")
         # Long enough that the next plan finds the kernel taken.
         assert notebook.run("import time; time.sleep(0.3)")["status"] == "ok"
         assert manager.status()["items_in_history"] < 3
-        manager.until(lambda status: status["running_item_uid"] == last)
+        manager.until(lambda status: status["running_item_uid"] == last, since=since)
         manager.until_idle()
         rows = story(manager, since, MANAGER, KERNEL, CAPTURED)
         assert ("executing_queue", "busy", False) in rows
@@ -292,7 +307,7 @@ def test_cells_may_run_between_plans_and_the_queue_goes_on(make_manager: MakeMan
 
         # Who does not want to wait for the cell stops the queue.
         for _ in range(2):
-            manager.add_count(num=2, delay=0.1)
+            manager.add_count(num=2, delay=1)
         manager.do("queue_start")
         manager.until(lambda status: status[ENGINE] == "running")
         cell = notebook.send("time.sleep(30)")
@@ -348,12 +363,15 @@ def test_a_plan_of_a_console_is_seen_and_keeps_the_queue_away(
     opened.until(lambda status: status["items_in_history"] == 1)
 
 
-def test_autostart_waits_for_the_end_of_a_cell(opened: RunningManager, notebook: Notebook) -> None:
+def test_autostart_waits_for_the_end_of_a_cell(
+    opened: RunningManager, notebook: Notebook, gate: Path
+) -> None:
     since = opened.status()
-    cell = notebook.send("import time; time.sleep(0.5)")
+    cell = notebook.send(until_there(gate))
     opened.until(lambda status: status[KERNEL] == "busy")
     opened.do("queue_autostart", enable=True)
     opened.add_count()
+    gate.touch()
     assert notebook.reply(cell)["status"] == "ok"
     opened.until(lambda status: status["items_in_history"] == 1)
     opened.until_idle()
@@ -707,20 +725,23 @@ def test_a_worker_that_is_not_shared_says_so(make_manager: MakeManager) -> None:
     assert "IPython kernel is not used" in refusal(manager, "kernel_interrupt")
 
 
-def test_a_flood_of_output_keeps_nobody_from_the_manager(opened: RunningManager) -> None:
+def test_a_flood_of_output_keeps_nobody_from_the_manager(
+    opened: RunningManager, gate: Path
+) -> None:
     manager = psutil.Process(opened.manager_pid)
     before = manager.memory_info().rss
     script = (
-        "import time\nend = time.monotonic() + 2\nblock = ('x' * 99 + '\\n') * 1000\n"
-        "while time.monotonic() < end:\n    print(block, end='')\n"
+        "import os\nblock = ('x' * 99 + '\\n') * 1000\n"
+        f"while not os.path.exists({str(gate)!r}):\n    print(block, end='')\n"
     )
-    opened.do("script_upload", script=script)
     since = len(opened.watch.console)
-    answers = 0
-    while opened.status()["manager_state"] == "executing_task":  # each answer within its limit
-        answers += 1
-    assert answers > 20
+    opened.do("script_upload", script=script)
+    for _ in range(20):
+        assert opened.status()["manager_state"] == "executing_task"
     opened.until_text("of output are left out: more than", since)
+    assert opened.status()["manager_state"] == "executing_task"
+    gate.touch()
+    opened.until_idle()
     opened.do("script_upload", script="import time\ntime.sleep(0.2)\nprint('calm' + ' again')")
     opened.until_text("calm again", since)
     assert manager.memory_info().rss - before < 200_000_000

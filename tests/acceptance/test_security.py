@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def use_key(manager: RunningManager, public_key: str) -> None:
     encrypt_client(stream, public_key)
     stream.connect(manager.home.info)
     manager._client.close()
-    manager._client = Client(manager.home.control, timeout_s=5, public_key=public_key)
+    manager._client = Client(manager.home.control, timeout_s=LIMIT_S, public_key=public_key)
 
 
 def listening(*pids: int) -> set[str]:
@@ -177,7 +178,12 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def files_that_hold(secret: str, folder: Path) -> list[Path]:
-    return [path for path in files_below(folder) if secret.encode() in path.read_bytes()]
+    def holds(path: Path) -> bool:
+        with suppress(FileNotFoundError):  # files are written under another name first
+            return secret.encode() in path.read_bytes()
+        return False
+
+    return [path for path in files_below(folder) if holds(path)]
 
 
 def told_everywhere(manager: RunningManager) -> str:

@@ -136,7 +136,7 @@ def test_startup_code_that_hangs_is_destroyed(make_manager: MakeManager, loop: s
     manager.do("queue_clear")
 
     assert manager.qserver("environment", "destroy")["success"] is True
-    status = manager.until_idle(limit_s=5)
+    status = manager.until_idle()
     assert status["worker_environment_exists"] is False
     assert status["worker_environment_state"] == "closed"
     open_well(manager, folder)

@@ -84,6 +84,28 @@ def test_a_module_brings_what_it_imports(make_manager: MakeManager, loader: str)
     assert plans(manager) == {"of_module", "of_parts"}
 
 
+@pytest.mark.parametrize("loader", ["ON", "OFF"])
+def test_scripts_import_from_the_profile_that_is_named_beside_a_module(
+    make_manager: MakeManager, loader: str
+) -> None:
+    manager = make_manager()
+    folder = startup(manager.home, {"beamline.py": a_plan("of_module")})
+    ipython_dir = manager.home.folder / "home" / "ipython"
+    parts = ipython_dir / "profile_tomo" / "startup" / "parts"
+    parts.mkdir(parents=True)
+    manager.start(
+        *("--startup-module", "beamline", *beside(folder)),
+        *("--ipython-dir", str(ipython_dir), "--startup-profile", "tomo"),
+        *("--use-ipython-kernel", loader),
+        PYTHONPATH=str(folder),
+    )
+    manager.open()
+    (parts / "later.py").write_text(a_plan("of_parts"))
+    manager.do("script_upload", script="from parts.later import *")
+    manager.until_idle()
+    assert plans(manager) == {"of_module", "of_parts"}
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

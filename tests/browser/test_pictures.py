@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.running import RunningManager
 from tests.browser.conftest import OpenPage
-from tests.browser.lab import NotebookPage, give_up, rows
+from tests.browser.lab import NotebookPage, fill_in, give_up, rows
 
 try:
     from playwright.sync_api import expect
@@ -106,15 +106,7 @@ def test_pictures_in_light(manager: RunningManager, open_page: OpenPage) -> None
     manager.until(lambda status: status["items_in_history"] == 4)
     measured(page, 20, of=600)
     abort(manager)
-    form = page.tab("Add plan")
-    form.get_by_label("Plan", exact=True).fill("scan")
-    names = form.locator(".qsj-names input").first
-    for name in ("det1", "det4"):
-        names.fill(name)
-        names.press("Enter")
-    for title, text in (("motor", "motor1"), ("start", "-2"), ("stop", "2")):
-        form.get_by_label(f"{title}, row 1").fill(text)
-    form.locator(".qsj-field", has_text="num").locator("input").first.fill("40")
+    form = fill_in(page, "scan", ["det1", "det4"], motor="motor1", start=-2, stop=2, num=40)
     form.get_by_label("Note", exact=True).fill("second sample")
     expect(form.locator(".qsj-preview")).to_contain_text("num=40")
     expect(form.locator(".qsj-outcome")).to_contain_text("Takes")

@@ -14,7 +14,7 @@ from qs_jupyter.client.hub import Hub, Link
 from qs_jupyter.wire.codec import codec
 
 JSON = codec("json")
-LIMIT_S = 10.0
+LIMIT_S = 20.0
 
 
 class SlowManager:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,13 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_until_gone(pid: int, limit_s: float = 10) -> None:
+def moments_of(log: str, pattern: str) -> list[datetime]:
+    """Return when something was written into a log."""
+    found = re.findall(rf"^\[\w (\S+ \S+) .*\] {pattern}", log, re.MULTILINE)
+    return [datetime.strptime(each, "%Y-%m-%d %H:%M:%S,%f") for each in found]  # noqa: DTZ007
+
+
+def wait_until_gone(pid: int, limit_s: float = 20) -> None:
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -119,14 +127,13 @@ def test_an_ordered_end_of_the_manager_ends_the_program_with_0(launch):
 
 
 def test_a_killed_manager_is_started_again_at_once_and_knows_it(launch):
-    run = launch()
+    # Whoever waited for one of these would come too late.
+    run = launch(silence=60, exit=60, first_delay=60)
     first = run.wait_for("ready")["pid"]
-    killed = time.monotonic()
     os.kill(first, signal.SIGKILL)
     second = run.wait_for("ready", 2)
     assert second["pid"] != first
     assert run.entries("start")[1]["is_restart"]
-    assert time.monotonic() - killed < 3
     assert run.process.poll() is None
 
 
@@ -152,12 +159,16 @@ def test_a_silent_manager_is_killed_and_started_again(launch):
 
 def test_repeated_quick_deaths_slow_the_restarts_down(launch):
     run = launch(first_delay=0.3)
-    times = []
     for number in (1, 2, 3):
         os.kill(run.wait_for("ready", number)["pid"], signal.SIGKILL)
-        times.append(time.monotonic())
     run.wait_for("ready", 4)
-    assert time.monotonic() - times[2] > 0.6
+    run.process.send_signal(signal.SIGTERM)
+    _code, output, _errors = run.end()
+    gone = moments_of(output, "The manager has gone")
+    started = moments_of(output, r"Manager process \d+ was started")[1:]
+    _at_once, second, third = [b - a for a, b in zip(gone, started, strict=True)]
+    # The times in the log are cut to milliseconds.
+    assert (second > timedelta(seconds=0.298), third > timedelta(seconds=0.598)) == (True, True)
 
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
@@ -183,9 +194,11 @@ def test_a_manager_that_does_not_stop_in_time_is_killed(launch):
 
 
 def test_when_a_manager_vanishes_while_stopping_one_more_ends_what_it_left(launch):
-    run = launch("deaf once", stop=3)
+    run = launch("deaf once", stop=60)
     first = run.wait_for("ready")["pid"]
     run.process.send_signal(signal.SIGINT)
+    run.wait_for("stop")
+    os.kill(first, signal.SIGKILL)
     code, _output, _errors = run.end()
     assert code == 0
     assert [entry["reason"] for entry in run.entries("stop")] == ["interrupt", "interrupt"]
@@ -304,7 +317,7 @@ def test_the_program_serves_and_ends_on_request_without_a_word_when_told_so(shor
     assert (process.returncode, output, errors) == (0, "", "")
 
 
-def test_the_program_is_usable_again_soon_after_its_manager_was_killed(short_folder):
+def test_the_program_is_usable_again_after_its_manager_was_killed(short_folder):
     with real_program(short_folder) as (process, client):
         client.request("status")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -312,9 +325,7 @@ def test_the_program_is_usable_again_soon_after_its_manager_was_killed(short_fol
         # A request given to the connection of the old manager would be lost with it.
         client.close()
         wait_until_gone(int(children[0]))
-        begun = time.monotonic()
         assert client.request("status")["manager_state"] in ("initializing", "idle")
-        assert time.monotonic() - begun < 5
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (1, "")

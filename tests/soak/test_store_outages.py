@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.running import MakeManager
-from tests.contract.redis_server import RedisServer, server_binary
+from tests.contract.redis_server import RedisServer, running_server
 from tests.soak.campaign import Campaign
 from tests.soak.site import rounds
 from tests.soak.test_kills import kill_something
@@ -25,14 +23,8 @@ pytestmark = pytest.mark.timeout(0)
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
     """A server of our own that keeps what it holds."""
-    binary = server_binary()
-    assert binary is not None, "no Redis or Valkey server: install the test dependencies"
-    folder = Path(tempfile.mkdtemp(prefix="qsr"))
-    server = RedisServer(binary, folder)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_server() as server:
+        yield server
 
 
 @pytest.mark.parametrize("with_kills", [False, True], ids=["outages", "outages and kills"])

@@ -13,7 +13,7 @@ from qs_jupyter.client.hub import Link
 from qs_jupyter.client.mirror import Mirror
 from qs_widgets.part import Part
 
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 
 
 class HandMadeHub:

@@ -16,14 +16,15 @@ from qs_jupyter.errors import NotAllowed
 from qs_jupyter.model.catalogue import Catalogue, compiled, merged_metadata
 from qs_jupyter.model.existing import read_existing
 from qs_jupyter.model.permissions import Permissions
+from tests.unit.descriptions import (
+    KEYWORD_ONLY,
+    POSITIONAL_ONLY,
+    VAR_KEYWORD,
+    VAR_POSITIONAL,
+    parameter,
+)
 
 PROFILE = Path(__file__).parents[2] / "profile_collection_sim"
-
-POSITIONAL_ONLY = {"name": "POSITIONAL_ONLY", "value": 0}
-NORMAL = {"name": "POSITIONAL_OR_KEYWORD", "value": 1}
-VAR_POSITIONAL = {"name": "VAR_POSITIONAL", "value": 2}
-KEYWORD_ONLY = {"name": "KEYWORD_ONLY", "value": 3}
-VAR_KEYWORD = {"name": "VAR_KEYWORD", "value": 4}
 
 
 def device(**components: Any) -> dict[str, Any]:
@@ -37,16 +38,6 @@ DEVICES = {
     "motor": device(readback=device()),
     "secret": device(inner=device()),
 }
-
-
-def parameter(
-    name: str, type_: str | None = None, kind: dict[str, Any] = NORMAL, **more: Any
-) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": name, "kind": kind}
-    lists = {key: more.pop(key) for key in ("devices", "plans", "enums") if key in more}
-    if type_ is not None:
-        described["annotation"] = {"type": type_, **lists}
-    return {**described, **more}
 
 
 def plan(name: str, *parameters: dict[str, Any]) -> dict[str, Any]:

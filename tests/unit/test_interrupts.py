@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from qs_kernel_worker.interrupts import Interrupts
+from qs_kernel_worker.interrupts import AGAIN_AFTER_S, Interrupts
+from tests.loop_clock import stopped_clock
 
 
 @pytest.fixture
@@ -94,6 +95,12 @@ def test_the_traceback_of_an_interrupt_ends_in_the_user_code(interrupts: Interru
     assert "interrupts.py" not in files
 
 
+async def after_the_last_repetition() -> None:
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(AGAIN_AFTER_S[-1], over.set)
+    await over.wait()
+
+
 def test_an_interrupt_that_a_blocking_call_has_missed_is_repeated(interrupts: Interrupts) -> None:
     first = threading.Event()
     wait = threading.Event()
@@ -105,7 +112,7 @@ def test_an_interrupt_that_a_blocking_call_has_missed_is_repeated(interrupts: In
 
     async def strike() -> None:
         interrupts.strike()
-        await asyncio.sleep(1)
+        await after_the_last_repetition()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("qs_kernel_worker.interrupts._signal_main_thread", signal_main_thread)
@@ -113,16 +120,18 @@ def test_an_interrupt_that_a_blocking_call_has_missed_is_repeated(interrupts: In
         with pytest.raises(KeyboardInterrupt), interrupts.user_code():
             sender.start()
             wait.wait(20)
-        wait.wait(0.6)  # no further one comes
         sender.join()
 
 
 def test_an_interrupt_that_was_noticed_is_not_repeated(interrupts: Interrupts) -> None:
     sent = []
+    noticed = threading.Event()
 
     async def strike() -> None:
-        interrupts.strike()
-        await asyncio.sleep(0.6)
+        with stopped_clock() as clock:  # however long the main thread takes to notice
+            interrupts.strike()
+            assert await asyncio.to_thread(noticed.wait, 20)
+            await clock.advance(AGAIN_AFTER_S[-1])
 
     def signal_main_thread() -> None:
         sent.append(1)
@@ -135,5 +144,6 @@ def test_an_interrupt_that_was_noticed_is_not_repeated(interrupts: Interrupts) -
             with pytest.raises(KeyboardInterrupt):
                 sender.start()
                 threading.Event().wait(20)
+            noticed.set()
             sender.join()  # cleaning up, which nobody may interrupt once more
     assert sent == [1]

@@ -138,7 +138,7 @@ async def test_waiting_for_an_event_ends_with_the_event():
     waiting = asyncio.ensure_future(world.stream.wait(0, world.stream.epoch, 30))
     await asyncio.sleep(0)
     world.stream.add("task", 0.0, {"task_uid": "t", "status": "running"})
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 20)
     world.follow()
     assert world.mirror.tasks["t"]["status"] == "running"
 

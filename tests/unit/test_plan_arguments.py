@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from typing import Any
 
 import pytest
@@ -13,20 +12,13 @@ from hypothesis import strategies as st
 from qs_jupyter.errors import NotAllowed
 from qs_jupyter.model.plan_arguments import PlanArguments
 from qs_jupyter.model.strictness import is_converted
-
-POSITIONAL_ONLY, NORMAL, VAR_POSITIONAL, KEYWORD_ONLY, VAR_KEYWORD = (
-    {"name": kind.name, "value": kind.value} for kind in inspect._ParameterKind
+from tests.unit.descriptions import (
+    KEYWORD_ONLY,
+    NORMAL,
+    VAR_KEYWORD,
+    VAR_POSITIONAL,
+    parameter,
 )
-
-
-def parameter(
-    name: str, type_: str | None = None, kind: dict[str, Any] = NORMAL, **more: Any
-) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": name, "kind": kind}
-    lists = {key: more.pop(key) for key in ("devices", "plans", "enums") if key in more}
-    if type_ is not None:
-        described["annotation"] = {"type": type_, **lists}
-    return {**described, **more}
 
 
 def plan(*parameters: dict[str, Any]) -> PlanArguments:

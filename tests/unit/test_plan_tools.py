@@ -129,6 +129,11 @@ def test_a_parameter_that_cannot_be_read_is_named(broken: dict[str, Any]) -> Non
         construct_parameters([broken])
 
 
+def test_a_parameter_without_a_name_is_shown() -> None:
+    with pytest.raises(ValueError, match=r"no name: .*POSITIONAL_OR_KEYWORD"):
+        construct_parameters([{"kind": NORMAL}])
+
+
 def test_descriptions_are_shown_as_text() -> None:
     shown = format_text_descriptions(MOVE)
     assert shown["description"] == "Move, then <count>."

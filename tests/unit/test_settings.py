@@ -299,6 +299,16 @@ def test_a_script_runs_after_a_profile_or_alone_with_the_plain_loader(profile, t
     assert plain.user_group_permissions_path == f"{tmp_path}/p.yaml"
 
 
+def test_the_plain_loader_knows_the_profile_that_is_named_beside_a_module(profile):
+    root = str(profile.parent.parent)
+    found = settings(
+        *(f"--ipython-dir={root}", "--startup-profile=beamline", "--startup-module=beamline"),
+        "--use-ipython-kernel=OFF",
+    )
+    assert (found.startup_module, found.startup_dir) == ("beamline", None)
+    assert found.startup_folder == str(profile)
+
+
 def test_missing_folders_are_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"Startup directory '.*/no' does not exist"):
         settings(f"--startup-dir={tmp_path}/no")

@@ -87,7 +87,7 @@ async def notebook(*, now: bool = False) -> AsyncIterator[Notebook]:
             yield Notebook(kernel, client)
         finally:
             client.stop_channels()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT_S):
                 await kernel.shutdown_kernel(now=now)
     finally:
         context.destroy(linger=0)
@@ -137,7 +137,7 @@ async def test_a_cell_waits_until_the_queue_is_done(manager: RunningManager) -> 
         manager.do("queue_start")
         manager.until_running()
         # The front end still gets its answers, for a notebook may be opened at any time.
-        await opened.client.wait_for_ready(timeout=5)
+        await opened.client.wait_for_ready(timeout=LIMIT_S)
         await opened.run("import time; when = time.time()")
         assert manager.status()["items_in_history"] == 2
         last = manager.history()[-1]["result"]["time_stop"]
@@ -185,13 +185,13 @@ async def test_a_cell_that_waits_is_taken_back_when_its_notebook_is_shut_down(
     manager: RunningManager,
 ) -> None:
     manager.open()
-    manager.add_count(num=10, delay=0.2)
+    manager.add_count(num=10, delay=0.6)
     manager.do("queue_start")
     await asyncio.to_thread(manager.until_running)
     async with notebook() as closed_soon:
         closed_soon.client.execute("typed_too_late = 1")
         # Answered in the same order, so the cell has arrived.
-        await closed_soon.client.wait_for_ready(timeout=10)
+        await closed_soon.client.wait_for_ready(timeout=LIMIT_S)
     assert manager.status()["manager_state"] == "executing_queue"
     await asyncio.to_thread(manager.until_idle)
     async with notebook() as opened:
