@@ -138,6 +138,7 @@ class Application:
         from qs_jupyter.kernel.jupyter import JupyterDriver  # noqa: PLC0415
 
         runtime = RuntimeFolder.of(self.settings)
+        runtime.sweep()
         return JupyterDriver(
             self.settings, runtime, listener, worker_name=worker_name(self.settings)
         )

@@ -80,9 +80,9 @@ def check_files(settings: Settings) -> list[str]:
     """Return warnings about files that everybody can change and that are run or obeyed."""
     if settings.demo_mode:
         return []
-    folder = _startup_folder(settings)
-    changeable = []
-    if folder is not None:
+    changeable: list[Path] = []
+    if settings.startup_folder is not None:
+        folder = Path(settings.startup_folder)
         changeable = list(_changeable([folder])) or list(_changeable(_code_in(folder)))
     others = (settings.startup_script, settings.user_group_permissions_path)
     changeable += _changeable([Path(path) for path in others if path])
@@ -112,14 +112,6 @@ def is_secret(name: str, value: Any) -> bool:
         return False
     # The address of a Redis server is no secret as long as it carries no password.
     return name != "redis_addr" or "@" in str(value)
-
-
-def _startup_folder(settings: Settings) -> Path | None:
-    if settings.startup_dir is not None:
-        return Path(settings.startup_dir)
-    if settings.ipython_dir is not None and settings.startup_profile is not None:
-        return Path(settings.ipython_dir) / f"profile_{settings.startup_profile}" / "startup"
-    return None
 
 
 def _code_in(folder: Path) -> list[Path]:

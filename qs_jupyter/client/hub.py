@@ -63,7 +63,8 @@ class _Life:
     def end(self) -> None:
         self.is_over.set()
         self.bell.ring()
-        self._thread.join(JOIN_S)
+        if threading.current_thread() is not self._thread:  # a listener may close its hub
+            self._thread.join(JOIN_S)
 
 
 Listener = Callable[[set[str]], None]

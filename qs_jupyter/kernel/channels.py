@@ -26,6 +26,8 @@ READ_PER_S = 5_000_000
 NOT_UNDERSTOOD = "A message of the worker was not understood and is left out"
 # Much output may not keep the manager from everything else for longer than this.
 TURN_S = 0.005
+# A worker that is let go may write faster than anybody reads.
+REST_S = 5.0
 
 
 class Channels:
@@ -105,15 +107,6 @@ class Channels:
         )
         return frames
 
-    async def ping(self, timeout_s: float) -> bool:
-        """Whether the heart of the process beats; it does so without Python's help."""
-        heart = self._kernel.connect_hb()
-        try:
-            await heart.send(b"ping")
-            return bool(await heart.poll(int(timeout_s * 1000)))
-        finally:
-            heart.close(linger=0)
-
     async def end(self, cause: str) -> None:
         """Take what has arrived already; who waits for more learns why none will come."""
         await self._take_the_rest()
@@ -130,8 +123,10 @@ class Channels:
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + REST_S
         for socket, handler in self._sockets.values():
-            while not socket.closed and await socket.poll(0):
+            while not socket.closed and loop.time() < deadline and await socket.poll(0):
                 self._handle(await socket.recv_multipart(), handler)
 
     async def _read(self, socket: Any, handler: Handler) -> None:

@@ -40,7 +40,6 @@ from qs_jupyter.settings import Settings
 from qs_jupyter.startup_code import install_demo_profile
 from qs_kernel_worker.messages import (
     CONFIG_VARIABLE,
-    GetStatus,
     Job,
     Request,
     Shutdown,
@@ -209,20 +208,6 @@ class JupyterDriver:
         """Tell the worker, soon, that events up to ``seq`` are durable."""
         if self._link is not None:
             self._link.acknowledge(seq)
-
-    async def liveness(self, timeout_s: float = 1.0) -> str:
-        """Return ``answering``, ``blocked`` (alive, but Python does not get to run) or ``dead``."""
-        if not self.is_running:
-            return "dead"
-        try:
-            await self.request(GetStatus(), timeout_s=timeout_s)
-        except KernelFailure:
-            return "blocked" if self.is_running else "dead"
-        return "answering"
-
-    async def heart_beats(self, timeout_s: float = 1.0) -> bool:
-        """Whether the process still moves at all, even with Python blocked."""
-        return self._link is not None and await self._link.ping(timeout_s)
 
     def _linked(self) -> WorkerLink:
         if self._link is None:

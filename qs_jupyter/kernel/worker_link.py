@@ -136,10 +136,6 @@ class WorkerLink:
         if reply.get("status") != "ok":
             raise JobRefusedError(str(reply.get("message", "the worker refused the job")))
 
-    async def ping(self, timeout_s: float) -> bool:
-        """Whether the heart of the process beats, which it does without Python's help."""
-        return await self._channels.ping(timeout_s)
-
     # --------------------------------------------------------- events and their receipt
 
     def acknowledge(self, seq: int) -> None:

@@ -67,3 +67,5 @@ class DocumentFeed:
             await self._core.driver.request(FollowDocuments(on=wanted))
         except KernelFailure as failure:
             logger.warning("The worker sends no documents: %s", failure)
+            if wanted:
+                self.close()  # whoever asks next has the worker told again

@@ -78,7 +78,9 @@ def plan_ended(model: Model, event: ev.PlanEnded) -> Step:
     after, commands = archive(model, running, event)
     if goes_on(model, running, event):
         return replace(after, phase=Phase.EXECUTING), [*commands, FindFront()]
-    keeps_autostart = event.outside or running.immediate or went_well(model, event.outcome)
+    # Who stops a plan in a console wants the next one; who aborts it wants no plan at all.
+    stopped_outside = event.outside and event.outcome in ("stopped", "unknown")
+    keeps_autostart = stopped_outside or running.immediate or went_well(model, event.outcome)
     if model.stop_pending or model.pause_requested:
         keeps_autostart = False
     return idle(replace(after, autostart=model.autostart and keeps_autostart)), commands

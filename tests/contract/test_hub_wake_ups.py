@@ -129,3 +129,19 @@ def test_a_hub_outlives_news_that_it_does_not_understand(slow_manager: SlowManag
     finally:
         hub.close()
     assert "queer news" in caplog.text
+
+
+def test_a_listener_may_close_its_hub(slow_manager: SlowManager) -> None:
+    slow_manager.may_answer.set()
+    hub = Hub(slow_manager.address, timeout_s=LIMIT_S)
+    closed = threading.Event()
+
+    def close(parts: set[str]) -> None:
+        if "queue" in parts:
+            hub.close()
+            closed.set()
+
+    hub.listen(close)
+    hub.start()
+    assert closed.wait(LIMIT_S)
+    assert hub.wait(lambda _mirror: hub.link is Link.OFFLINE, LIMIT_S)

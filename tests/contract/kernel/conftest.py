@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from jupyter_client.asynchronous import AsyncKernelClient
 
+from qs_jupyter.errors import KernelFailure
 from qs_jupyter.kernel.driver import ConsoleText
 from qs_jupyter.kernel.jupyter import JupyterDriver
 from qs_jupyter.kernel.runtime import RuntimeFolder
@@ -175,6 +176,14 @@ class Bench:
         await self.driver.start()
         opened: Opened = await self.recorder.event(Opened)
         return opened
+
+    async def answers(self, limit_s: float = LIMIT_S) -> bool:
+        """Tell whether the worker answers a question in time."""
+        try:
+            await self.driver.request(GetStatus(), timeout_s=limit_s)
+        except KernelFailure:
+            return False
+        return True
 
     def uid(self, word: str) -> str:
         return f"{word}-{next(self._numbers)}"

@@ -200,7 +200,7 @@ async def test_death_is_noticed_at_once(new_bench) -> None:
         await bench.recorder.until(lambda: bench.recorder.deaths)
     assert "SIGKILL" in bench.recorder.deaths[0]
     assert not bench.driver.is_running
-    assert await bench.driver.liveness() == "dead"
+    assert not await bench.answers()
     with pytest.raises(KernelFailure, match="There is no worker"):
         await bench.driver.request(GetStatus())
     assert not any(isinstance(e.event, JobDone) for e in bench.recorder.events), job
@@ -235,18 +235,18 @@ async def block(bench) -> None:
         ScriptJob("block", 1, "import ctypes\nctypes.PyDLL(None).sleep(100)\n")
     )
     async with asyncio.timeout(LIMIT_S):
-        while await bench.driver.liveness(0.3) != "blocked":
+        while await bench.answers(limit_s=0.3):
             pass
 
 
 async def test_blocked_python_is_told_from_death(new_bench) -> None:
     bench = new_bench()
     await bench.open()
-    assert await bench.driver.liveness() == "answering"
+    assert await bench.answers()
     await block(bench)
-    assert await bench.driver.heart_beats()
+    assert bench.driver.is_running
     await bench.driver.kill()
-    assert await bench.driver.liveness() == "dead"
+    assert not bench.driver.is_running
     assert bench.recorder.deaths == [], "it was asked to go"
 
 

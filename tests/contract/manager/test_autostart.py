@@ -128,6 +128,43 @@ async def test_what_stops_the_queue_switches_autostart_off(
     assert 2 in await numbers(opened)
 
 
+@pytest.mark.parametrize("ignore_failures", [False, True])
+@pytest.mark.parametrize("outcome", ["aborted", "halted"])
+async def test_a_plan_broken_off_in_a_console_is_not_started_again(
+    opened: RunningManager, outcome: str, ignore_failures: bool
+) -> None:
+    await ok(opened, "queue_mode_set", mode={"ignore_failures": ignore_failures})
+    await ok(opened, "queue_autostart", enable=True)
+    await pause_and_take_over(opened)
+    opened.kernel.end_plan(outcome, outside=True)
+    opened.kernel.end_cell()
+    await opened.until(items_in_history=1, manager_state="idle", ip_kernel_state="idle", **OFF)
+    assert await numbers(opened) == [1, 2]
+
+
+@pytest.mark.parametrize("outcome", ["completed", "stopped"])
+async def test_a_plan_brought_to_its_end_in_a_console_is_followed_by_the_next(
+    opened: RunningManager, outcome: str
+) -> None:
+    await ok(opened, "queue_autostart", enable=True)
+    await pause_and_take_over(opened)
+    let_plans_end(opened)
+    opened.kernel.end_plan(outcome, outside=True)
+    opened.kernel.end_cell()
+    await opened.until(items_in_history=2, manager_state="idle", **ON)
+
+
+async def pause_and_take_over(opened: RunningManager) -> None:
+    """Run the first of two plans up to a pause and let a cell continue it."""
+    await add(opened, plan(1), plan(2))
+    await opened.until(re_state="running")
+    await ok(opened, "re_pause")
+    opened.kernel.reach_pause()
+    await opened.until(manager_state="paused")
+    opened.kernel.start_cell()
+    opened.kernel.set_run_engine("running")
+
+
 async def test_ignored_failures_leave_autostart_on(opened: RunningManager) -> None:
     let_plans_end(opened, "failed", msg="x")
     await ok(opened, "queue_mode_set", mode={"ignore_failures": True})

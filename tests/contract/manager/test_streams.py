@@ -18,6 +18,7 @@ import zmq.asyncio
 from qs_jupyter.manager.streams import HEARTBEAT_S, Streams, Terminal
 from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager, quiet_settings
 from qs_jupyter.wire.codec import codec
+from qs_kernel_worker.messages import FollowDocuments
 from tests.contract.manager.words import add, ok, plan
 from tests.loop_clock import stopped_clock
 
@@ -241,3 +242,20 @@ def test_a_terminal_that_was_stopped_takes_no_more_than_a_bound(
     end = out.shown.get(timeout=LIMIT_S)
     assert end == "… 3999 lines are left out here …\nback again\n"
     terminal.close()
+
+
+async def test_a_worker_that_could_not_be_told_of_followers_is_told_again(
+    opened: RunningManager,
+) -> None:
+    kernel = opened.kernel
+
+    async def ask_for_documents() -> int:
+        await ok(opened, "events_get", since=2**62, documents=True)
+        await ok(opened, "re_metadata")  # is answered by the worker, after it
+        return len([each for each in kernel.requests if each == FollowDocuments(on=True)])
+
+    kernel.refusals[FollowDocuments] = "not now"
+    assert await ask_for_documents() == 1
+    kernel.refusals.clear()
+    assert await ask_for_documents() == 2
+    assert await ask_for_documents() == 2
