@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qs_jupyter.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from qs_jupyter.magics.python_face import QueueServer
 
     qs: QueueServer
-
-__version__ = "0.1.0"
 
 
 def load_ipython_extension(shell: Any) -> None:

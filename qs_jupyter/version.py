@@ -1,14 +1,13 @@
-"""What every command answers to ``--version``."""
+"""The version of the package, and what every command answers to ``--version``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qs_jupyter import __version__
-
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+__version__ = "0.1.0"
 VERSION = f"qs-jupyter {__version__}"
 
 

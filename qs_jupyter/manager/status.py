@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from qs_jupyter import __version__
 from qs_jupyter.model import state
 from qs_jupyter.model.history import History
 from qs_jupyter.model.item import Item
@@ -17,6 +16,7 @@ from qs_jupyter.model.lock import Lock
 from qs_jupyter.model.queue import Queue
 from qs_jupyter.settings import Settings
 from qs_jupyter.store.store import Store
+from qs_jupyter.version import __version__
 
 UIDS = (
     "run_list_uid",
