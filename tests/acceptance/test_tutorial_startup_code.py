@@ -208,24 +208,46 @@ def after(text: str, line: str) -> str:
     return rest
 
 
-def test_monitors_print_the_text_of_the_terminal(make_manager: MakeManager) -> None:
-    manager = make_manager()
-    monitors = [Monitor(manager.home, name) for name in ("first", "second")]
-    manager.start()
-    run_a_plan(manager)
-    # A line of our own, so that it is known when everything before it has arrived.
-    manager.do("script_upload", script="print('the last line')", update_lists=False)
-    manager.until_text("the last line\n")
+def say(manager: RunningManager, text: str) -> None:
+    """Have the worker print a line; return when the manager knows it."""
+    manager.do("script_upload", script=f"print({text!r})", update_lists=False)
+    manager.until_text(f"{text}\n")
     manager.until_idle()
+
+
+def listening(manager: RunningManager, name: str) -> Monitor:
+    """Return a monitor that is known to hear what is said from now on."""
+    monitor = Monitor(manager.home, name)
+    deadline = time.monotonic() + LIMIT_S
+    while f"hello, {name}" not in monitor.text:
+        assert time.monotonic() < deadline, monitor.text
+        say(manager, f"hello, {name}")
+    return monitor
+
+
+def close(manager: RunningManager) -> None:
     manager.do("environment_close")
     manager.until(lambda status: not status["worker_environment_exists"])
     manager.until_idle()
+
+
+def test_monitors_print_the_text_of_the_terminal(make_manager: MakeManager) -> None:
+    manager = make_manager().start()
+    manager.open()
+    monitors = [listening(manager, name) for name in ("first", "second")]
+    say(manager, "the first line")
+    close(manager)
+    run_a_plan(manager)
+    # A line of our own, so that it is known when everything before it has arrived.
+    say(manager, "the last line")
+    close(manager)
     assert manager.stop() == 0
-    begin, end = "Opening the new RE environment", "RE environment is closed"
-    expected = after(manager.terminal(), begin).partition(end)[0]
     for monitor in monitors:
         monitor.stop()
-        assert after(monitor.text, begin).partition(end)[0] == expected
+    begin, end = "the first line\n", "RE environment is closed"
+    expected = after(manager.terminal(), begin).rpartition(end)[0]
+    for monitor in monitors:
+        assert after(monitor.text, begin).rpartition(end)[0] == expected
     for text in ("RE Environment is ready", "generator count", "Run was closed:", "the last line"):
         assert text in expected
     assert len(re.findall(r"^\|\s+\d \|", expected, re.MULTILINE)) == 3
@@ -236,30 +258,14 @@ def test_a_monitor_that_is_started_again_goes_on_and_misses_what_came_meanwhile(
 ) -> None:
     manager = make_manager().start()
     manager.open()
-
-    def say(text: str) -> None:
-        manager.do("script_upload", script=f"print({text!r})", update_lists=False)
-        manager.until_text(text)
-        manager.until_idle()
-
-    def listening(name: str) -> Monitor:
-        """Return a monitor that is known to hear what is said from now on."""
-        monitor = Monitor(manager.home, name)
-        deadline = time.monotonic() + LIMIT_S
-        while f"hello, {name}" not in monitor.text:
-            assert time.monotonic() < deadline, monitor.text
-            say(f"hello, {name}")
-        return monitor
-
-    first = listening("first")
+    first = listening(manager, "first")
     assert first.stop() == 0
-    say("words for nobody")
-    second, third = listening("second"), listening("third")
+    say(manager, "words for nobody")
+    second, third = listening(manager, "second"), listening(manager, "third")
     # One who is stopped while another listens takes nothing away.
     third.stop()
-    say("more words")
-    manager.do("environment_close")
-    manager.until(lambda status: not status["worker_environment_exists"])
+    say(manager, "more words")
+    close(manager)
     assert manager.stop() == 0
     assert second.stop() == 0
     texts = [monitor.text for monitor in (first, second, third)]

@@ -88,11 +88,19 @@ def wait_until(manager, **wanted):
             status = stream.recv()["msg"]["status"]
 
 
+def wait_for_plans(manager):
+    """Wait until plans are allowed: their manager opens an environment before it has the lists."""
+    deadline = time.monotonic() + LIMIT_S
+    while "count" not in do(manager, "plans_allowed", user_group="primary")["plans_allowed"]:
+        assert time.monotonic() < deadline, manager.program.text()
+
+
 def run_one_plan(manager):
     """Run the front item in a new environment, and close that again."""
     history = do(manager, "status")["items_in_history"]
     do(manager, "environment_open", **KEY)
     wait_until(manager, manager_state="idle", worker_environment_exists=True)
+    wait_for_plans(manager)
     do(manager, "queue_item_execute", item=plan(1), **WHO, **KEY)
     wait_until(manager, manager_state="idle", items_in_history=history + 1)
     do(manager, "environment_close", **KEY)
