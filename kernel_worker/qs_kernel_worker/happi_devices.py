@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 _NAME = re.compile(r"[a-z][_a-z0-9]*")
 
 
 def load_devices_from_happi(
-    device_names: Iterable[str | tuple[str, str]], *, namespace: dict[str, Any], **search: Any
+    device_names: Sequence[str | tuple[str, str]], *, namespace: dict[str, Any], **search: Any
 ) -> list[str]:
     """Build devices described in the happi database and put them into ``namespace``.
 
@@ -32,10 +32,16 @@ def load_devices_from_happi(
     Raises
     ------
     TypeError
-        When a new name is not made of lower-case letters, digits and underscores.
+        When an argument has a wrong type, or a new name is not made of lower-case letters,
+        digits and underscores.
     RuntimeError
         When no device, or more than one, has a name.
     """
+    # A lone name would be taken letter by letter, and each letter looked for.
+    if not isinstance(device_names, (tuple, list)):
+        raise TypeError(f"Parameter 'device_names' must be a tuple or a list, not {device_names!r}")
+    if not isinstance(namespace, dict):
+        raise TypeError(f"Parameter 'namespace' must be a dictionary, not {namespace!r}")
     wanted = [_names(item) for item in device_names]
     from happi import Client, load_devices  # noqa: PLC0415 - not installed everywhere
 

@@ -135,10 +135,3 @@ def test_an_installed_package_is_used_and_its_registry_read(
         assert "bluesky_queueserver" in sys.modules
     finally:
         forget("bluesky_queueserver")
-
-
-def test_devices_from_happi_need_good_names() -> None:
-    with pytest.raises(TypeError, match="lower-case"):
-        qs_kernel_worker.load_devices_from_happi([("det", "Det 1")], namespace={})
-    with pytest.raises(TypeError, match="pair of names"):
-        qs_kernel_worker.load_devices_from_happi([("a", "b", "c")], namespace={})  # type: ignore[list-item]
