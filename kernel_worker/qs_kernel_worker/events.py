@@ -72,7 +72,8 @@ class JobDone:
     ``runs`` lists the runs of the plan as in `RunChanged`. ``return_value`` is None unless
     ``outcome`` is ``completed``; a value that is no JSON makes the outcome ``failed``, with
     the type's name in ``return_type`` and a short ``return_repr``.
-    ``finished_outside`` marks a paused plan that a console user carried to its end.
+    ``finished_outside`` marks a paused plan that a console user carried to its end,
+    ``pause_missed`` one that was asked to pause and came to no checkpoint any more.
     """
 
     uid: str
@@ -89,6 +90,7 @@ class JobDone:
     return_repr: str | None = None
     background: bool = False
     finished_outside: bool = False
+    pause_missed: bool = False
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class _Plan:
     time_start: float
     uid: str
     in_our_hands: bool = True
+    pause_asked: bool = False
 
 
 class RunEngineControl:
@@ -140,7 +141,11 @@ class RunEngineControl:
         if engine is self._engine:
             self._tell_state()
         plan = self._plan
-        if plan and plan.engine is engine and not plan.in_our_hands and str(engine.state) == "idle":
+        if plan is None or plan.engine is not engine:
+            return
+        if str(engine.state) == "paused":
+            plan.pause_asked = False
+        elif str(engine.state) == "idle" and not plan.in_our_hands:
             self._plan = None
             outcome = _outcome_of_runs(plan.runs)
             self._outbox.append(replace(_done(plan, outcome), finished_outside=True))
@@ -188,7 +193,7 @@ class RunEngineControl:
         if plan is None or str(plan.engine.state) != "paused":
             error = RuntimeError(f"Failed to {job.action} the plan: no plan of the queue is paused")
             return _refused(job.uid, job.action, job.item_uid, error)
-        plan.uid, plan.in_our_hands = job.uid, True
+        plan.uid, plan.in_our_hands, plan.pause_asked = job.uid, True, False
         outcome = OUTCOMES.get(job.action, "completed")
         return replace(
             self._finish(plan, outcome, getattr(plan.engine, job.action)), kind=job.action
@@ -204,7 +209,7 @@ class RunEngineControl:
         self.documents.flush()
         if str(plan.engine.state) == "paused":
             # From here on a console may carry the plan to its end.
-            plan.in_our_hands = False
+            plan.in_our_hands = plan.pause_asked = False
             return _done(plan, "paused")
         self._plan = None
         self._tell_state()
@@ -236,19 +241,24 @@ class RunEngineControl:
             raise RuntimeError(
                 f"Run engine can be paused only in 'running' state. Current state: {state!r}"
             )
+        plan = self._plan
+        if plan is not None and plan.engine is engine:
+            plan.pause_asked = True
         # The engine answers from its own loop, which a plan may block for long.
         threading.Thread(
             target=self._request_pause,
-            args=(engine, option == "deferred"),
+            args=(engine, option == "deferred", plan),
             name="pause",
             daemon=True,
         ).start()
 
-    def _request_pause(self, engine: Any, defer: bool) -> None:
+    def _request_pause(self, engine: Any, defer: bool, plan: _Plan | None) -> None:
         try:
             engine.request_pause(defer)
         except Exception as error:  # noqa: BLE001 - rim of the thread
             logger.warning("The pause was refused: %s", error)
+            if plan is not None:
+                plan.pause_asked = False
         else:
             self._tell_state()
 
@@ -307,6 +317,7 @@ def _done(plan: _Plan, outcome: str) -> JobDone:
         time_start=plan.time_start,
         time_stop=time.time(),
         runs=plan.runs.describe(),
+        pause_missed=plan.pause_asked,
     )
 
 

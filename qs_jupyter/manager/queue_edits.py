@@ -98,8 +98,13 @@ class QueueEdits:
         """Add one item."""
         core = self._core
         item = await self.prepared(raw, user, user_group, core.new_uid())
-        where = positions.parse_place(*place)
-        change = core.queue.insert([item], where, self._running_uid)
+        try:
+            where = positions.parse_place(*place)
+            change = core.queue.insert([item], where, self._running_uid)
+        except Refusal as refusal:
+            # The item is good, only its place is not: clients find in it the owner and the UID.
+            refusal.reply["item"] = dict(item.data)
+            raise
         reply = {"qsize": len(core.queue), "item": EncodedText(item.text)}
         return await self._commit(change, reply, Take((item.uid,)), f"added {item.name}")
 

@@ -218,7 +218,9 @@ class Recovery:
             "",
         )
         running = self._running(item, job_uid or item.uid)
-        self._core.model = replace(self._core.model, running=running)
+        self._core.model = replace(
+            self._core.model, running=running, pause_requested=report.deferred_pause_requested
+        )
         known = job_uid or report.paused_item_uid == item.uid
         if not known:
             # The intent is in the store but the worker has never heard of it: send it now.

@@ -241,7 +241,9 @@ class WorkerEvents:
             now=core.now(),
         )
         if not success:
-            logger.error("%s", text, extra={"task_uid": event.uid})
+            # Programs that know nothing of results show the console: it tells the place, too.
+            told = f"{text}:\n{event.traceback.rstrip()}" if event.traceback else text
+            logger.error("%s", told, extra={"task_uid": event.uid})
         remaining = core.model.environment.background_tasks - {event.uid}
         core.update_environment(background_tasks=remaining)
         if not event.background:
@@ -275,6 +277,7 @@ class WorkerEvents:
                 time=event.time_stop,
                 runs=runs,
                 outside=event.finished_outside,
+                pause_missed=event.pause_missed,
             )
         )
 

@@ -24,10 +24,15 @@ def went_well(model: Model, outcome: str) -> bool:
     return outcome == "completed" or (outcome == "failed" and model.mode.ignore_failures)
 
 
+def asked_to_stop(model: Model, event: ev.PlanEnded) -> bool:
+    """Whether somebody wanted the queue to stand still behind this plan."""
+    # The worker remembers a pause also for a manager that was started after it was asked for.
+    return model.stop_pending or model.pause_requested or event.pause_missed
+
+
 def goes_on(model: Model, running: Running, event: ev.PlanEnded) -> bool:
     """Whether the next plan follows."""
-    asked_to_stop = model.stop_pending or model.pause_requested
-    if running.immediate or event.outside or asked_to_stop:
+    if running.immediate or event.outside or asked_to_stop(model, event):
         return False
     return went_well(model, event.outcome)
 

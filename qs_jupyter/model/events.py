@@ -156,7 +156,8 @@ class PlanEnded:
     """The running plan has left the Run Engine.
 
     ``outcome`` is ``completed``, ``failed``, ``stopped``, ``aborted``, ``halted`` or
-    ``unknown``; ``runs`` are ``{"uid", "scan_id", "is_open", "exit_status"}``.
+    ``unknown``; ``runs`` are ``{"uid", "scan_id", "is_open", "exit_status"}``. It ended
+    ``outside`` of the queue, in a console, or has missed a pause that was asked for.
     """
 
     outcome: str
@@ -165,6 +166,7 @@ class PlanEnded:
     time: float = 0.0
     runs: tuple[dict[str, Any], ...] = field(default=())
     outside: bool = False
+    pause_missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

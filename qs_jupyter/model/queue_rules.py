@@ -7,7 +7,7 @@ from dataclasses import replace
 from qs_jupyter.errors import WrongState
 from qs_jupyter.model import events as ev
 from qs_jupyter.model.commands import DropInstruction, FindFront, FindImmediate, PutBack, SubmitPlan
-from qs_jupyter.model.ended_plans import archive, goes_on, idle, went_well
+from qs_jupyter.model.ended_plans import archive, asked_to_stop, goes_on, idle, went_well
 from qs_jupyter.model.rules import ALIVE, Step, on
 from qs_jupyter.model.starting import check_start
 from qs_jupyter.model.state import Model, Phase, Running
@@ -81,7 +81,7 @@ def plan_ended(model: Model, event: ev.PlanEnded) -> Step:
     # Who stops a plan in a console wants the next one; who aborts it wants no plan at all.
     stopped_outside = event.outside and event.outcome in ("stopped", "unknown")
     keeps_autostart = stopped_outside or running.immediate or went_well(model, event.outcome)
-    if model.stop_pending or model.pause_requested:
+    if asked_to_stop(model, event):
         keeps_autostart = False
     return idle(replace(after, autostart=model.autostart and keeps_autostart)), commands
 

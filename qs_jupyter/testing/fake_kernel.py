@@ -208,11 +208,10 @@ class FakeKernel:
     ) -> None:
         """Let the running or paused plan leave the Run Engine."""
         plan = self._running_plan()
+        facts = {"msg": msg, "traceback": traceback, "finished_outside": outside}
+        done = plan.done(outcome, self.main_thread.job, pause_missed=self._deferred, **facts)
         self._plan = None
         self.set_run_engine("idle")
-        done = plan.done(
-            outcome, self.main_thread.job, msg=msg, traceback=traceback, finished_outside=outside
-        )
         self._free_main_thread(done)
 
     def reach_pause(self) -> None:

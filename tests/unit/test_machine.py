@@ -303,12 +303,22 @@ def test_a_plan_of_a_console_can_be_paused_and_leaves_the_manager_idle():
     assert (model.phase, model.pause_requested) == (Phase.IDLE, False)
 
 
-def test_a_paused_plan_finished_in_a_console_is_archived_and_autostart_stays():
+@pytest.mark.parametrize("outcome", ["completed", "stopped", "unknown"])
+def test_a_paused_plan_finished_in_a_console_is_archived_and_autostart_stays(outcome):
     model = replace(paused(), autostart=True)
-    model, commands = after(model, ev.PlanEnded("unknown", outside=True))
+    model, commands = after(model, ev.PlanEnded(outcome, outside=True))
     assert isinstance(commands[0], cmd.Archive)
     assert commands[0].requeue is None
     assert (model.phase, model.autostart) == (Phase.IDLE, True)
+
+
+@pytest.mark.parametrize("outcome", ["aborted", "halted", "failed"])
+def test_a_plan_broken_off_in_a_console_is_not_started_again_by_autostart(outcome):
+    model = replace(paused(), autostart=True)
+    model, commands = after(model, ev.PlanEnded(outcome, outside=True))
+    assert isinstance(commands[0], cmd.Archive)
+    assert commands[0].requeue == "front"
+    assert (model.phase, model.autostart) == (Phase.IDLE, False)
 
 
 def running_now(re_state: str = "running", **facts) -> Model:

@@ -160,7 +160,7 @@ async def test_a_deferred_pause_is_told_and_waits_for_a_checkpoint(bench) -> Non
     await bench.driver.request(Pause("deferred"))
     await bench.recorder.event(RunEngineChanged, since=since, deferred_pause_requested=True)
     assert (await bench.done(job.uid)).outcome == "paused"
-    await bench.carry_on("halt", job.item_uid)
+    assert (await bench.carry_on("halt", job.item_uid)).pause_missed is False
 
 
 async def test_a_deferred_pause_without_a_checkpoint_lets_the_plan_end(bench) -> None:
@@ -169,7 +169,9 @@ async def test_a_deferred_pause_without_a_checkpoint_lets_the_plan_end(bench) ->
     await bench.recorder.event(RunChanged, since=since, is_open=True)
     await bench.driver.request(Pause("deferred"), timeout_s=LIMIT_S)
     await bench.let_go()
-    assert (await bench.done(job.uid)).outcome == "completed"
+    done = await bench.done(job.uid)
+    assert (done.outcome, done.pause_missed) == ("completed", True)
+    assert (await bench.plan("empty")).pause_missed is False
     report = await bench.driver.request(GetStatus())
     assert report["deferred_pause_requested"] is False
 

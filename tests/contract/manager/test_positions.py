@@ -270,6 +270,20 @@ async def test_a_position_that_is_none_is_named(
 # ---------------------------------------------------------------------------------- batches
 
 
+@pytest.mark.parametrize(
+    "place", [{"pos": "some"}, {"before_uid": "nosuch"}, {"pos": 0, "after_uid": "nosuch"}]
+)
+async def test_a_good_item_at_a_bad_place_is_returned_as_it_would_have_been_added(
+    closed: RunningManager, place: dict[str, Any]
+) -> None:
+    reply = await closed.call("queue_item_add", item=plan(1), **WHO, **place)
+    assert reply["success"] is False
+    item = reply["item"]
+    assert (item["user"], item["user_group"]) == (WHO["user"], WHO["user_group"])
+    assert item["item_uid"]
+    assert await numbers(closed) == []
+
+
 async def test_a_batch_is_added_as_one_block(closed: RunningManager) -> None:
     uids = await seven(closed)
     items = [plan(8, item_uid="mine"), plan(8)]

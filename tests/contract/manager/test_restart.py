@@ -131,6 +131,30 @@ async def test_a_pause_reached_meanwhile_is_found(manager: Next, kernel: FakeKer
         assert len(await history(second)) == 1
 
 
+@pytest.mark.parametrize("ends", ["meanwhile", "later"])
+async def test_a_pause_that_came_too_late_stops_the_queue_of_the_next_manager_too(
+    manager: Next, kernel: FakeKernel, ends: str
+) -> None:
+    async with manager() as first:
+        await first.open()
+        await add(first, plan(1), plan(2))
+        await ok(first, "queue_autostart", enable=True)
+        await first.until(re_state="running")
+        await ok(first, "re_pause")
+        core = first.manager.core
+        await first.until(lambda _: core.model.environment.deferred_pause)
+        await first.end(with_worker=False)
+    if ends == "meanwhile":
+        kernel.end_plan()
+    async with manager() as second:
+        if ends == "later":
+            await second.until(manager_state="executing_queue", pause_pending=True)
+            kernel.end_plan()
+        await second.until(items_in_history=1, manager_state="idle", pause_pending=False)
+        assert second.status()["queue_autostart_enabled"] is False
+        assert second.status()["items_in_queue"] == 1
+
+
 async def test_what_the_worker_was_before_is_never_shown_as_what_it_is(
     manager: Next, kernel: FakeKernel
 ) -> None:

@@ -92,8 +92,8 @@ async def test_what_the_worker_is_told(opened: RunningManager) -> None:
         ),
     ],
 )
-async def test_a_failed_task_says_what_happened(
-    opened: RunningManager, method: str, params: dict[str, Any], text: str
+async def test_a_failed_task_says_what_happened_in_its_result_and_on_the_console(
+    opened: RunningManager, method: str, params: dict[str, Any], text: str, caplog
 ) -> None:
     uid = (await ok(opened, method, **params))["task_uid"]
     msg = "Failed to execute stript: oops" if method == "script_upload" else "oops"
@@ -102,6 +102,8 @@ async def test_a_failed_task_says_what_happened(
     result = (await ok(opened, "task_result", task_uid=uid))["result"]
     assert (result["success"], result["return_value"]) == (False, None)
     assert (result["msg"], result["traceback"]) == (text, "Traceback …")
+    errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert errors == [f"{text}:\nTraceback …"]
 
 
 @pytest.mark.parametrize(("method", "params"), STARTERS)
