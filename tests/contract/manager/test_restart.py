@@ -42,6 +42,14 @@ def manager(kernel: FakeKernel, tmp_path: Path) -> Next:
     return make
 
 
+async def run_two_by_autostart(manager: RunningManager) -> None:
+    """Have the first of two plans running, without a start of the queue."""
+    await manager.open()
+    await add(manager, plan(1), plan(2))
+    await ok(manager, "queue_autostart", enable=True)
+    await manager.until(re_state="running")
+
+
 async def test_an_idle_worker_is_found_with_its_lists(manager: Next) -> None:
     async with manager() as first:
         await first.open()
@@ -136,10 +144,7 @@ async def test_a_pause_that_came_too_late_stops_the_queue_of_the_next_manager_to
     manager: Next, kernel: FakeKernel, ends: str
 ) -> None:
     async with manager() as first:
-        await first.open()
-        await add(first, plan(1), plan(2))
-        await ok(first, "queue_autostart", enable=True)
-        await first.until(re_state="running")
+        await run_two_by_autostart(first)
         await ok(first, "re_pause")
         core = first.manager.core
         await first.until(lambda _: core.model.environment.deferred_pause)
@@ -193,10 +198,7 @@ async def test_a_plan_whose_worker_is_gone_is_unknown_and_not_run_again(
     manager: Next, kernel: FakeKernel
 ) -> None:
     async with manager() as first:
-        await first.open()
-        await add(first, plan(1), plan(2))
-        await ok(first, "queue_autostart", enable=True)
-        await first.until(re_state="running")
+        await run_two_by_autostart(first)
         await ok(first, "queue_stop")
         await first.end(with_worker=False)
     await kernel.kill()
