@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import sys
 import threading
 import traceback
@@ -23,6 +21,7 @@ from qs_kernel_worker.worker import Worker
 LEASED = (
     m.Acknowledge,
     m.Pause,
+    m.ForceHalt,
     m.Interrupt,
     m.StartTask,
     m.CancelTask,
@@ -55,6 +54,7 @@ class Endpoint:
             m.GetReport: self._get_report,
             m.GetMetadata: self._get_metadata,
             m.Pause: self._pause,
+            m.ForceHalt: self._force_halt,
             m.Interrupt: self._interrupt,
             m.StartTask: self._start_task,
             m.CancelTask: self._cancel_task,
@@ -121,15 +121,12 @@ class Endpoint:
         self._worker.engine.pause(request.option)
         return {}
 
-    def _interrupt(self, request: m.Interrupt) -> dict[str, Any]:
-        if request.target == "group":
-            os.killpg(os.getpgid(0), signal.SIGINT)
-        elif request.target == "main":
-            self._worker.main_thread.interrupt(self._strike)
-        elif request.target == "engine":
-            self._worker.engine.force_halt()
-        else:
-            raise ValueError(f"target must be 'main', 'group' or 'engine', not {request.target!r}")
+    def _force_halt(self, _request: m.ForceHalt) -> dict[str, Any]:
+        self._worker.engine.force_halt()
+        return {}
+
+    def _interrupt(self, _request: m.Interrupt) -> dict[str, Any]:
+        self._worker.main_thread.interrupt(self._strike)
         return {}
 
     def _start_task(self, request: m.StartTask) -> dict[str, Any]:

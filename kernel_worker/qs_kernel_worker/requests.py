@@ -87,14 +87,16 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class Interrupt:
-    """Send an interrupt to the main thread.
+class ForceHalt:
+    """End a plan that keeps the Run Engine from answering, or whose clean-up does not end.
 
-    ``group``: to the whole process group. ``engine``: end a plan by force that blocks the
-    loop of the Run Engine.
+    A plan of an engine that answers is left to the pause that was asked for.
     """
 
-    target: str = "main"
+
+@dataclass(frozen=True)
+class Interrupt:
+    """Send an interrupt to the main thread."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ Request = (
     | GetReport
     | GetMetadata
     | Pause
+    | ForceHalt
     | Interrupt
     | StartTask
     | CancelTask

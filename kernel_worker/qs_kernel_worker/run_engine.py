@@ -8,7 +8,6 @@ already there.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 from qs_kernel_worker import plain_data, plan_call
 from qs_kernel_worker.documents import Documents
+from qs_kernel_worker.force_halt import ForceHalt
 from qs_kernel_worker.messages import ContinueJob, JobDone, PlanJob, RunEngineChanged
 from qs_kernel_worker.metadata import describe_metadata
 from qs_kernel_worker.outbox import Outbox
@@ -52,6 +52,7 @@ class _Plan:
     uid: str
     in_our_hands: bool = True
     pause_asked: bool = False
+    force_halt: ForceHalt | None = None
 
 
 class RunEngineControl:
@@ -218,7 +219,11 @@ class RunEngineControl:
         if type(error).__name__ == "RunEngineInterrupted":
             # Ended by somebody else: a background task, another client.
             if outcome == "completed":
-                outcome = _outcome_of_runs(plan.runs, otherwise="stopped")
+                outcome = (
+                    "halted"
+                    if plan.force_halt is not None and plan.force_halt.has_struck
+                    else _outcome_of_runs(plan.runs, otherwise="stopped")
+                )
             return replace(_done(plan, outcome), msg=str(error))
         text = describe_error(error)
         return replace(_done(plan, "failed"), msg=text.msg, traceback=text.traceback)
@@ -263,22 +268,19 @@ class RunEngineControl:
             self._tell_state()
 
     def force_halt(self) -> None:
-        """Raise KeyboardInterrupt in the thread of the engine, for a plan that blocks its loop.
-
-        The engine then halts the plan by itself and stays usable. Code that waits in a C
-        library gets the exception only when it returns.
+        """See to it that our plan ends, also when it blocks the engine; return at once.
 
         Raises
         ------
         RuntimeError
-            There is no engine, or its thread is not known.
+            No plan of the manager runs.
         """
-        thread = getattr(self._engine, "_th", None)  # bluesky 1.13 and later
-        if thread is None or thread.ident is None:
-            raise NoRunEngineError
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
-        )
+        plan = self._plan
+        if plan is None:
+            raise RuntimeError("No plan of the queue is running")
+        if plan.force_halt is None or not plan.force_halt.is_at_work:
+            plan.force_halt = ForceHalt(plan.engine, lambda: self._plan is plan)
+            plan.force_halt.start()
 
 
 def _is_run_engine(candidate: Any) -> bool:

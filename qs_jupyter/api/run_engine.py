@@ -45,7 +45,9 @@ async def re_abort(manager: Manager, now: Flag = False) -> Reply:
 async def re_halt(manager: Manager, now: Flag = False) -> Reply:
     """End the paused plan without its clean-up; ``now`` as for ``re_stop``.
 
-    Devices stay as they are: have a look at them before the next plan.
+    Devices stay as they are: have a look at them before the next plan. With ``now`` also a plan
+    is ended that lets no pause come, because it computes without end or a device blocks, and a
+    clean-up that does not end; the environment stays open.
     """
     return await _end(manager, "halt", now)
 

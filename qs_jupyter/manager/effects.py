@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from qs_jupyter.errors import KernelFailure
 from qs_jupyter.manager.core import Core
@@ -20,7 +20,7 @@ from qs_jupyter.model.history import finished_entry
 from qs_jupyter.model.item import Item
 from qs_jupyter.model.positions import BACK, FRONT
 from qs_jupyter.model.preparation import running_form
-from qs_kernel_worker.messages import Pause
+from qs_kernel_worker.messages import ForceHalt, Pause
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Effects:
             commands.PutBack: self._put_back,
             commands.Archive: self._archive,
             commands.RequestPause: self._request_pause,
+            commands.ForceHalt: self._force_halt,
             commands.SubmitContinue: self._submit_continue,
             commands.ForgetTasks: self._forget_tasks,
         }
@@ -145,13 +146,16 @@ class Effects:
 
     def _request_pause(self, command: commands.RequestPause) -> None:
         logger.info("Pausing the running plan (%s) ...", command.option)
-        self._core.spawn(self._pause(command.option), "pause")
+        self._core.spawn(self._ask(Pause(option=command.option), "pause the Run Engine"), "pause")
 
-    async def _pause(self, option: Literal["deferred", "immediate"]) -> None:
+    def _force_halt(self, _command: commands.ForceHalt) -> None:
+        self._core.spawn(self._ask(ForceHalt(), "halt the plan"), "halt")
+
+    async def _ask(self, request: Pause | ForceHalt, aim: str) -> None:
         try:
-            await self._core.driver.request(Pause(option=option))
+            await self._core.driver.request(request)
         except KernelFailure as failure:
-            logger.error("Failed to pause the Run Engine: %s", failure)  # noqa: TRY400
+            logger.error("Failed to %s: %s", aim, failure)  # noqa: TRY400
 
     def _submit_continue(self, command: commands.SubmitContinue) -> None:
         logger.info("Continuing the paused plan with the option '%s' ...", command.action)

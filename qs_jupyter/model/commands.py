@@ -76,6 +76,11 @@ class RequestPause:
 
 
 @dataclass(frozen=True, slots=True)
+class ForceHalt:
+    """End the plan although it keeps the Run Engine from answering."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubmitContinue:
     """Tell the worker what becomes of the paused plan."""
 
@@ -100,6 +105,7 @@ Command = (
     | PutBack
     | Archive
     | RequestPause
+    | ForceHalt
     | SubmitContinue
     | ForgetTasks
 )

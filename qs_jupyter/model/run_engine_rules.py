@@ -7,7 +7,7 @@ from typing import Literal
 
 from qs_jupyter.errors import Refusal, WrongState
 from qs_jupyter.model import events as ev
-from qs_jupyter.model.commands import RequestPause, SubmitContinue
+from qs_jupyter.model.commands import Command, ForceHalt, RequestPause, SubmitContinue
 from qs_jupyter.model.rules import ALIVE, Step, on
 from qs_jupyter.model.starting import BUSY_KERNEL, holder
 from qs_jupyter.model.state import Model, Phase, Stage
@@ -53,15 +53,24 @@ def continue_plan(model: Model, event: ev.ContinueRequested) -> Step:
 
 @on(ev.EndRequested, *ALIVE)
 def end_plan(model: Model, event: ev.EndRequested) -> Step:
-    """End the plan; one that runs is paused at once, and ended as soon as it has paused."""
+    """End the plan; one that runs is paused at once, and ended as soon as it has paused.
+
+    A halt also breaks into a plan that lets no pause come, and into a clean-up.
+    """
     if model.phase is Phase.PAUSED:
         return continue_plan(model, ev.ContinueRequested(event.action))
     if model.phase is not Phase.EXECUTING or model.running is None:
         raise WrongState(f"No plan is running. Manager state: {model.phase.value}")
     wanted = replace(model, ends_with=event.action)
-    if model.environment.re_state == "pausing":
-        return wanted, []
-    return pause_plan(wanted, ev.PauseRequested("immediate"))
+    by_force: list[Command] = [ForceHalt()] if event.action == "halt" else []
+    if model.environment.re_state == "pausing" or (by_force and _is_ending(model)):
+        return wanted, by_force
+    pausing, commands = pause_plan(wanted, ev.PauseRequested("immediate"))
+    return pausing, [*commands, *by_force]
+
+
+def _is_ending(model: Model) -> bool:
+    return model.environment.re_state in ("stopping", "aborting", "halting")
 
 
 def _go_on(model: Model, action: Literal["resume", "stop", "abort", "halt"]) -> Step:

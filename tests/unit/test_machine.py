@@ -329,7 +329,8 @@ def running_now(re_state: str = "running", **facts) -> Model:
 @pytest.mark.parametrize("action", ["stop", "abort", "halt"])
 def test_a_running_plan_can_be_ended_at_once_without_a_word_of_a_pause(action):
     model, commands = after(running_now(), ev.EndRequested(action))
-    assert commands == [cmd.RequestPause("immediate")]
+    by_force = [cmd.ForceHalt()] if action == "halt" else []
+    assert commands == [cmd.RequestPause("immediate"), *by_force]
     assert (model.phase, model.ends_with, model.pause_requested) == (Phase.EXECUTING, action, True)
     model, commands = after(model, ev.PlanPaused("j1"))
     assert (model.phase, commands) == (Phase.EXECUTING, [cmd.SubmitContinue(action)])
@@ -339,6 +340,12 @@ def test_a_running_plan_can_be_ended_at_once_without_a_word_of_a_pause(action):
 def test_a_plan_that_is_pausing_is_ended_and_not_paused_twice():
     model, commands = after(running_now("pausing"), ev.EndRequested("abort"))
     assert (model.ends_with, commands) == ("abort", [])
+
+
+@pytest.mark.parametrize("state", ["pausing", "stopping", "aborting", "halting"])
+def test_a_halt_breaks_into_a_plan_that_is_on_its_way_to_an_end(state):
+    model, commands = after(running_now(state), ev.EndRequested("halt"))
+    assert (model.ends_with, commands) == ("halt", [cmd.ForceHalt()])
 
 
 def test_the_last_word_about_the_end_counts():

@@ -217,9 +217,12 @@ class Bench:
         await self.done(await self.background("enough.set()"))
 
     async def carry_on(self, action: str, item_uid: str) -> JobDone:
-        uid = self.uid(action)
-        await self.driver.submit(ContinueJob(uid, 1, item_uid, action))
-        return await self.done(uid)
+        return await self.done((await self.submit_continue(action, item_uid)).uid)
+
+    async def submit_continue(self, action: str, item_uid: str) -> ContinueJob:
+        job = ContinueJob(self.uid(action), 1, item_uid, action)
+        await self.driver.submit(job)
+        return job
 
     async def script(self, source: str, **kwargs: Any) -> JobDone:
         uid = self.uid("script")

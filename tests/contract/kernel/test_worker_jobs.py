@@ -317,16 +317,6 @@ async def test_one_interrupt_of_a_plan_is_a_deferred_pause(bench) -> None:
     assert (await bench.carry_on("abort", job.item_uid)).outcome == "aborted"
 
 
-async def test_a_plan_that_blocks_its_loop_is_halted_by_force(bench) -> None:
-    since = bench.seq
-    job = await bench.submit_plan("computing")
-    await bench.recorder.event(RunChanged, since=since, is_open=True)
-    await bench.driver.request(Interrupt("engine"))
-    done = await bench.done(job.uid)
-    assert done.outcome == "aborted"
-    assert (await bench.plan("steps", number=1)).outcome == "completed"
-
-
 async def test_a_plan_that_asks_for_input_fails_and_says_so(bench) -> None:
     await bench.script("def asking():\n    yield from bps.input_plan('continue? ')\n")
     done = await bench.plan("asking")

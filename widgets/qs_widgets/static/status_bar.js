@@ -60,7 +60,7 @@ export default part("status", (root, store, line) => {
     title: "End the plan; what it measured counts as complete",
   });
   const abort = confirmButton("Abort", end("abort"), { ...risky, title: "End the plan as aborted" });
-  const halt = confirmButton("Halt", end("halt"), { ...risky, title: "End the plan without its clean-up" });
+  const halt = confirmButton("Halt", end("halt"), { ...risky, title: "End the plan without its clean-up, also one that hangs" });
   const auto = checkbox("Auto", (on) => store.request("queue_autostart", { enable: on }));
   const loop = checkbox("Loop", (on) => store.request("queue_mode_set", { mode: { loop: on } }));
   const ignore = checkbox("Ignore failures", (on) =>
