@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _DOTTED = re.compile(r"[_a-zA-Z](?:[_a-zA-Z0-9.]*[_a-zA-Z0-9])?")
@@ -37,11 +37,25 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
 KEYWORDS = tuple(keyword for keyword in _KINDS if keyword)
 
 
+class Searchable(Protocol):
+    """A compiled regular expression."""
+
+    @property
+    def pattern(self) -> str:
+        """The text it was compiled from."""
+
+    def search(self, string: str, /) -> Any:
+        """Return something true when the text contains a match."""
+
+
+Compile = Callable[[str], Searchable]
+
+
 @dataclass(frozen=True)
 class Level:
     """One component of a device path; ``selects`` is False for a level marked with ``-``."""
 
-    regex: re.Pattern[str]
+    regex: Searchable
     selects: bool = True
 
 
@@ -57,15 +71,17 @@ class Pattern:
     name: str | None = None
     keyword: str | None = None
     levels: tuple[Level, ...] = ()
-    path: re.Pattern[str] | None = None
+    path: Searchable | None = None
     depth: int | None = None
 
 
 Entry = str | Pattern
 
 
-def parse_entry(text: str) -> Pattern:
+def parse_entry(text: str, compile_regex: Compile = re.compile) -> Pattern:
     """Read one entry of a list of device names.
+
+    ``compile_regex`` compiles the regular expressions in it; raises ``re.error``.
 
     Raises
     ------
@@ -89,19 +105,21 @@ def parse_entry(text: str) -> Pattern:
         raise ValueError(f"Pattern {text!r} contains empty components")
     path_at = next((n for n, part in enumerate(parts) if part.startswith("?")), None)
     if path_at is None:
-        levels = tuple(_level(part, text) for part in parts)
+        levels = tuple(_level(part, text, compile_regex) for part in parts)
         return Pattern(text, keyword=keyword or None, levels=levels)
     return Pattern(
         text,
         keyword=keyword or None,
-        levels=tuple(_level(part, text) for part in parts[:path_at]),
-        path=_regex(parts[path_at][1:], text),
+        levels=tuple(_level(part, text, compile_regex) for part in parts[:path_at]),
+        path=_regex(parts[path_at][1:], text, compile_regex),
         depth=_depth(parts[path_at + 1 :], parts[path_at], text),
     )
 
 
-def parse_name_entry(text: str) -> Pattern:
+def parse_name_entry(text: str, compile_regex: Compile = re.compile) -> Pattern:
     """Read one entry of a list of plan or function names: one level, no keyword, no depth.
+
+    ``compile_regex`` compiles the regular expression in it; raises ``re.error``.
 
     Raises
     ------
@@ -110,7 +128,7 @@ def parse_name_entry(text: str) -> Pattern:
     ValueError
         When it does not follow the grammar; the text says which part is wrong.
     """
-    pattern = parse_entry(text)
+    pattern = parse_entry(text, compile_regex)
     if pattern.name is not None:
         if "." in pattern.name:
             raise ValueError(
@@ -223,7 +241,7 @@ def _explicit_name(text: str) -> str:
     return name
 
 
-def _level(part: str, text: str) -> Level:
+def _level(part: str, text: str, compile_regex: Compile) -> Level:
     if part.startswith(_DEPTH):
         raise ValueError(
             f"Pattern {text!r}: depth specification {part!r} "
@@ -232,12 +250,12 @@ def _level(part: str, text: str) -> Level:
     sign, regex = (part[0], part[1:]) if part[0] in "+-" else ("+", part)
     if not regex:
         raise ValueError(f"Pattern {text!r} contains empty components")
-    return Level(_regex(regex, text), selects=sign == "+")
+    return Level(_regex(regex, text, compile_regex), selects=sign == "+")
 
 
-def _regex(source: str, text: str) -> re.Pattern[str]:
+def _regex(source: str, text: str, compile_regex: Compile) -> Searchable:
     try:
-        return re.compile(source)
+        return compile_regex(source)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(
             f"Pattern {text!r} contains invalid regular expression {source!r}: {error}"

@@ -39,6 +39,6 @@ async def permissions_reload(
     permissions = await manager.permissions.read(from_file=restore_permissions)
     if restore_plans_devices:
         await manager.lists.reload_file()
-    manager.permissions.use(permissions)
+    await manager.permissions.adopt(permissions)
     await manager.core.commit()
     return {}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qs_jupyter.encoded import EncodedText
-from qs_jupyter.errors import BadRequest, QueueServerError
+from qs_jupyter.errors import BadRequest, QueueServerError, Refusal
 from qs_jupyter.lists_file import read_lists, write_lists
 from qs_jupyter.manager.core import Core
 from qs_jupyter.model.catalogue import Catalogue
@@ -62,7 +62,13 @@ class Lists:
     def prepare(self) -> None:
         """Have a thread work out what follows from the lists, before a client waits for it."""
         if self._core.is_ready:
-            self._core.spawn(asyncio.to_thread(self.catalogue.prepare), "prepare lists")
+            self._core.spawn(self._prepare(), "prepare lists")
+
+    async def _prepare(self) -> None:
+        try:
+            await asyncio.to_thread(self.catalogue.prepare)
+        except Refusal as refusal:
+            logger.error("%s. Groups with this pattern may use nothing.", refusal)  # noqa: TRY400
 
     # --------------------------------------------------------------------------- changes
 
@@ -88,10 +94,26 @@ class Lists:
             allowed.add("plans_allowed_uid")
         self._core.renew(*existing, *sorted(allowed))
 
-    def set_permissions(self, permissions: Permissions) -> None:
-        """Use other permissions from now on."""
-        self.catalogue = self.catalogue.with_permissions(permissions)
-        self.prepare()
+    async def tried(self, permissions: Permissions) -> Catalogue:
+        """Work out what would follow from other permissions, in a thread.
+
+        Raises
+        ------
+        Refusal
+            A pattern in them takes too long with the present names.
+        """
+        catalogue = self.catalogue.with_permissions(permissions)
+        await asyncio.to_thread(catalogue.prepare)
+        return catalogue
+
+    def set_permissions(self, permissions: Permissions, tried: Catalogue | None = None) -> None:
+        """Use other permissions from now on; ``tried`` is what was worked out of them."""
+        old = self.catalogue
+        if tried is not None and tried.plans is old.plans and tried.devices is old.devices:
+            self.catalogue = tried
+        else:
+            self.catalogue = old.with_permissions(permissions)
+            self.prepare()
         self._core.renew(*ALLOWED)
 
     async def update_from_worker(self) -> None:

@@ -15,9 +15,11 @@ from typing import Any
 import yaml
 
 from qs_jupyter.errors import BadRequest, NotAllowed, Refusal, yaml_problem
+from qs_jupyter.manager.bounded_search import compile_bounded
 from qs_jupyter.manager.core import Core
 from qs_jupyter.manager.lists import Lists
 from qs_jupyter.model import changes
+from qs_jupyter.model.catalogue import Catalogue
 from qs_jupyter.model.permissions import ROOT, Permissions
 
 logger = logging.getLogger(__name__)
@@ -66,7 +68,17 @@ class PermissionsKeeper:
         """
         if data == self.data:
             return
-        self.use(await asyncio.to_thread(Permissions.parse, data))
+        await self.adopt(await asyncio.to_thread(parse, data))
+
+    async def adopt(self, permissions: Permissions) -> None:
+        """Try the permissions with the present names, then have them in force.
+
+        Raises
+        ------
+        Refusal
+            A pattern in them takes too long; everything stays as it was.
+        """
+        self.use(permissions, await self._lists.tried(permissions))
 
     def check_api(self, method: str, user_group: Any) -> None:
         """Refuse a method that the permissions take from the group.
@@ -100,9 +112,9 @@ class PermissionsKeeper:
             )
         return await (self._from_file() if from_file else self._from_store())
 
-    def use(self, permissions: Permissions) -> None:
+    def use(self, permissions: Permissions, tried: Catalogue | None = None) -> None:
         """Have the permissions in force from now on."""
-        self._lists.set_permissions(permissions)
+        self._lists.set_permissions(permissions, tried)
         if permissions.data != self._core.stored_permissions:
             self._core.stored_permissions = permissions.data
             self._core.record(changes.PermissionsSet(permissions.data))
@@ -116,7 +128,18 @@ class PermissionsKeeper:
     async def _from_store(self) -> Permissions:
         if self._core.stored_permissions is None:
             raise BadRequest("The store holds no user group permissions")
-        return await asyncio.to_thread(Permissions.parse, self._core.stored_permissions)
+        return await asyncio.to_thread(parse, self._core.stored_permissions)
+
+
+def parse(data: Any) -> Permissions:
+    """Validate a dictionary of permissions; no pattern in it can hold up the manager.
+
+    Raises
+    ------
+    BadRequest
+        Something in it is wrong; the text says what.
+    """
+    return Permissions.parse(data, compile_bounded)
 
 
 def read_permissions(path: Path) -> Permissions:
@@ -128,7 +151,7 @@ def read_permissions(path: Path) -> Permissions:
         The file is missing or not valid; the text names it and says why.
     """
     try:
-        return Permissions.parse(yaml.safe_load(path.read_text()))
+        return parse(yaml.safe_load(path.read_text()))
     except FileNotFoundError:
         raise BadRequest(f"File '{path}' does not exist") from None
     except (OSError, UnicodeError, RecursionError, yaml.YAMLError, BadRequest) as error:

@@ -12,12 +12,14 @@ slip of the pen never opens a door.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from qs_jupyter.errors import BadRequest, did_you_mean
 from qs_kernel_worker.name_patterns import (
+    Compile,
     Pattern,
     parse_entry,
     parse_name_entry,
@@ -63,8 +65,10 @@ class Permissions:
     _rules: Mapping[str, Mapping[str, NameRule]] = field(repr=False, compare=False)
 
     @classmethod
-    def parse(cls, data: Any) -> Permissions:
+    def parse(cls, data: Any, compile_regex: Compile = re.compile) -> Permissions:
         """Read the dictionary that clients send and files hold.
+
+        ``compile_regex`` compiles the regular expressions in it.
 
         Raises
         ------
@@ -72,7 +76,7 @@ class Permissions:
             When anything in it cannot be read; names the group, the list and the entry.
         """
         groups = _checked_groups(data)
-        rules = {name: _group_rules(name, lists) for name, lists in groups.items()}
+        rules = {name: _group_rules(name, lists, compile_regex) for name, lists in groups.items()}
         return cls(copy.deepcopy(data), rules)
 
     @classmethod
@@ -157,11 +161,13 @@ def _refuse_others(where: str, data: Mapping[Any, Any], known: tuple[str, ...]) 
         )
 
 
-def _group_rules(group: str, lists: Mapping[str, Any]) -> dict[str, NameRule]:
+def _group_rules(
+    group: str, lists: Mapping[str, Any], compile_regex: Compile
+) -> dict[str, NameRule]:
     rules = {}
     for kind in KINDS:
-        open_to_all, allowed = _entries(group, f"allowed_{kind}", lists)
-        nothing_barred, forbidden = _entries(group, f"forbidden_{kind}", lists)
+        open_to_all, allowed = _entries(group, f"allowed_{kind}", lists, compile_regex)
+        nothing_barred, forbidden = _entries(group, f"forbidden_{kind}", lists, compile_regex)
         if kind == "api" and "allowed_api" not in lists:
             # Dictionaries of other servers do not have this list.
             open_to_all = True
@@ -169,7 +175,9 @@ def _group_rules(group: str, lists: Mapping[str, Any]) -> dict[str, NameRule]:
     return rules
 
 
-def _entries(group: str, key: str, lists: Mapping[str, Any]) -> tuple[bool, tuple[Pattern, ...]]:
+def _entries(
+    group: str, key: str, lists: Mapping[str, Any], compile_regex: Compile
+) -> tuple[bool, tuple[Pattern, ...]]:
     """Read one list: whether it begins with null, and its entries."""
     entries = lists.get(key, [])
     if not isinstance(entries, list | tuple):
@@ -188,7 +196,7 @@ def _entries(group: str, key: str, lists: Mapping[str, Any]) -> tuple[bool, tupl
         if len(entry) > LONGEST_ENTRY:
             raise _problem(f"{where}: the entry is longer than {LONGEST_ENTRY} characters")
         try:
-            patterns.append(parse(entry))
+            patterns.append(parse(entry, compile_regex))
         except ValueError as error:
             raise _problem(f"{where}: {error}") from error
     return begins_with_null, tuple(patterns)

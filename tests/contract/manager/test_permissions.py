@@ -185,3 +185,46 @@ async def test_without_any_permissions_nobody_may_do_anything_until_there_are_so
         (tmp_path / PERMISSIONS).write_text(good)
         await ok(running, "permissions_reload")
         await add(running, plan())
+
+
+# Searching it in a name of 20 letters takes Python's `re` minutes.
+ENDLESS = r":^(.*?,?){12}\d$"
+
+
+@pytest.mark.parametrize("kind", ["allowed_plans", "forbidden_devices"])
+async def test_a_pattern_that_would_search_for_ever_is_refused(start: Start, kind: str) -> None:
+    async with start() as running:
+        before = await in_force(running)
+        permissions = await in_force(running)
+        permissions["user_groups"]["primary"][kind] = [ENDLESS]
+        words = await refused(running, "permissions_set", user_group_permissions=permissions)
+        assert "takes too long with the name" in words
+        assert "'^(.*?,?){12}" in words
+        assert await in_force(running) == before
+        await add(running, plan(1))
+
+
+async def test_a_pattern_that_searches_a_client_s_name_for_ever_closes_only_itself(
+    start: Start,
+) -> None:
+    async with start() as running:
+        permissions = await in_force(running)
+        permissions["user_groups"]["primary"]["allowed_functions"] = [r":^(\w|\w)*\d$"]
+        await ok(running, "permissions_set", user_group_permissions=permissions)
+        function = {"item_type": "function", "name": "a" * 400}
+        words = await refused(running, "function_execute", item=function, **WHO)
+        assert "takes too long" in words
+        await add(running, plan(1))
+
+
+async def test_permissions_of_a_file_with_an_endless_pattern_open_nothing(
+    start: Start, tmp_path: Path
+) -> None:
+    path = tmp_path / PERMISSIONS
+    content = yaml.safe_load(path.read_text())
+    content["user_groups"]["primary"]["allowed_plans"] = [ENDLESS]
+    path.write_text(yaml.safe_dump(content))
+    async with start() as running:
+        assert "takes too long" in await refused(running, "plans_allowed", user_group="primary")
+        assert "takes too long" in await refused(running, "queue_item_add", item=plan(1), **WHO)
+        assert await allowed(running, "root")
