@@ -10,13 +10,7 @@ import getpass
 import sys
 from typing import Any
 
-from IPython.core.magic import (
-    Magics,
-    line_cell_magic,
-    magics_class,
-    no_var_expand,
-    output_can_be_silenced,
-)
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool, Enum, Float, Int, Unicode
 
 from qs_jupyter.api.phrase_slots import PhraseError
@@ -31,7 +25,7 @@ from qs_jupyter.magics.inspection import Inspection
 from qs_jupyter.magics.lines import run_line
 from qs_jupyter.magics.performer import Performer, Surroundings
 from qs_jupyter.magics.session import Session, Wishes
-from qs_jupyter.magics.words import expanded, finished, split, without_semicolon
+from qs_jupyter.magics.words import expanded, finished, is_silenced, split, without_semicolon
 
 NAMES = ("qserver", "qs")
 
@@ -72,14 +66,12 @@ class QServerMagics(Magics):  # type: ignore[misc]
         self._has_warned = False
 
     @no_var_expand  # type: ignore[untyped-decorator]
-    @output_can_be_silenced  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
     def qserver(self, line: str, cell: str | None = None) -> Any:
         """Talk to the queue server."""
         return self.run(line, cell)
 
     @no_var_expand  # type: ignore[untyped-decorator]
-    @output_can_be_silenced  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
     def qs(self, line: str, cell: str | None = None) -> Any:
         """Talk to the queue server: the short name of ``%qserver``."""
@@ -88,7 +80,9 @@ class QServerMagics(Magics):  # type: ignore[misc]
     def run(self, line: str, cell: str | None = None) -> Any:
         """Carry out a line, or a cell with its first line, and return what it shows."""
         try:
-            return self._run(line, cell)
+            result = self._run(line, cell)
+            # IPython's own way to silence magics reads every text as Python, and fails.
+            return None if is_silenced(line if cell is None else cell) else result
         except MagicFailure as failure:
             return self._failed(failure)
         except PhraseError as error:

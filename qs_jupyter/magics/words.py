@@ -55,6 +55,11 @@ def finished(words: list[TypedWord]) -> list[TypedWord]:
     return words
 
 
+def is_silenced(text: str) -> bool:
+    """Return whether a line or cell asks for no output, by a semicolon at its end."""
+    return text.rstrip().endswith(";")
+
+
 def without_semicolon(text: str) -> str:
     """Return the line without the semicolon at its end, which only silences the output."""
     bare = text.rstrip()

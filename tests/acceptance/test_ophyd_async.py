@@ -160,7 +160,7 @@ def test_what_cannot_be_described_is_left_out_and_told(make_manager: MakeManager
     assert {"look", "put", "shy_default", "device_default"} <= plans.keys()
     assert "unreadable" not in plans
     report = manager.do("environment_report")["environment_report"]["report"]
-    assert "not a signature" in report["rejected_plans"]["unreadable"]
+    assert "signature" in report["rejected_plans"]["unreadable"]
     assert any("at school" in reason for reason in report["rejected_devices"].values())
     manager.until_text("Left out of the list of plans: 'unreadable'")
     assert run(manager, "look", ["bundle"])["exit_status"] == "completed"

@@ -41,7 +41,8 @@ async def test_a_forked_child_writes_through_the_worker(bench) -> None:
         ended = os.waitpid(pid, 0)
         """
     )
-    await bench.recorder.until(lambda: bench.recorder.text_of(done.uid) == "from a fork\n")
+    # Newer versions of Python also warn of forks beside threads.
+    await bench.recorder.until(lambda: bench.recorder.text_of(done.uid).count("from a fork\n") == 1)
 
 
 async def test_threads_of_a_plan_write_for_its_item(bench) -> None:

@@ -12,6 +12,14 @@ from jupyter_client.manager import KernelManager
 LIMIT_S = 60.0
 
 
+def be_patient(ipython_dir: Path) -> None:
+    """Let the notebooks of an IPython folder wait for replies, however slow the machine is."""
+    profile = ipython_dir / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    config = f"get_config().QServerMagics.timeout = {LIMIT_S}\n"
+    (profile / "ipython_kernel_config.py").write_text(config)
+
+
 class Kernel:
     """A kernel and everything that it says."""
 
@@ -20,6 +28,7 @@ class Kernel:
             name: value for name, value in os.environ.items() if not name.startswith("QSERVER")
         }
         environment.update(HOME=str(home), XDG_RUNTIME_DIR=str(home), IPYTHONDIR=str(home / "ipy"))
+        be_patient(home / "ipy")
         self._manager = KernelManager()
         self._manager.start_kernel(env=environment, cwd=str(home))
         self._client = self._manager.client()
@@ -32,16 +41,22 @@ class Kernel:
         self._manager.interrupt_kernel()
 
     def run(
-        self, cell: str, typed: str | None = None, at_bar: Callable[[], object] | None = None
+        self,
+        cell: str,
+        typed: str | None = None,
+        at_bar: Callable[[], object] | None = None,
+        at_picture: Callable[[], object] | None = None,
     ) -> dict[str, Any]:
-        """Run a cell; type something when it asks, do something when it shows a bar."""
+        """Run a cell; type something when it asks, act at its first bar and first picture."""
         asked: list[Any] = []
-        deeds = [at_bar] if at_bar is not None else []
+        deeds = {"<progress": at_bar, "<svg": at_picture}
 
         def listen(message: dict[str, Any]) -> None:
             self.said.append(message["content"])
-            if "<progress" in message["content"].get("data", {}).get("text/html", "") and deeds:
-                deeds.pop()()
+            html = message["content"].get("data", {}).get("text/html", "")
+            for mark in [each for each in deeds if each in html]:
+                if (deed := deeds.pop(mark)) is not None:
+                    deed()
 
         def answer(message: dict[str, Any]) -> None:
             asked.append(message["content"])

@@ -120,6 +120,7 @@ class Notebook:
         config = Config()
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
+        config.QServerMagics.timeout = LIMIT_S
         self._before = sys.modules.get("__main__"), sys.displayhook, sys.excepthook
         self.shell = InteractiveShell.instance(config=config, ipython_dir=folder)
         self.load()

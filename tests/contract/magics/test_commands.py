@@ -261,6 +261,20 @@ def test_any_method_can_be_called(notebook: Notebook) -> None:
     assert "did you mean 'queue_get'" in notebook.bad("%%qserver call queue_gett\n{}")
 
 
+def test_a_cell_may_hold_what_no_python_reads(notebook: Notebook) -> None:
+    cell = r"""%%qserver call queue_item_add
+item:
+  item_type: plan
+  name: count
+  args: [[det1]]
+  meta:
+    note: it's (half \ a
+user: me
+user_group: primary
+"""
+    assert notebook.good(cell)["item"]["meta"]["note"] == "it's (half \\ a"
+
+
 def test_permissions_are_set_from_a_cell(notebook: Notebook) -> None:
     notebook.good("reply = %qserver permissions get\nimport yaml")
     notebook.good("text = yaml.safe_dump(dict(reply['user_group_permissions']))")
@@ -355,6 +369,7 @@ def test_a_running_plan_is_killed_only_after_a_question(
 def test_output_is_silenced_by_a_semicolon_or_an_option(notebook: Notebook) -> None:
     assert notebook.good("%qserver status;") is None
     assert notebook.good("%qserver -q status") is None
+    assert notebook.good("%%qserver queue add\ncount([det1]);\n") is None
     ran = notebook.run("%qserver --raw status")
     assert ran.result is None
     assert "MESSAGE" in ran.output
