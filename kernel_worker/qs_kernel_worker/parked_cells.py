@@ -66,11 +66,13 @@ class ParkedCells:
 
     async def retry(self) -> None:
         """Let go the cells that may run."""
+        # Looked at first: a wait that ends in between is over for the second look, or comes here
+        # once more for nothing. The other way round nobody would come back.
+        reserved_s = self._main_thread.reserved_s
         while self._cells and self._main_thread.admit_cell(self._cells[0].header):
             cell = self._cells.popleft()
             self._forget_explanation(cell)
             await self._forward(cell.frames)
-        reserved_s = self._main_thread.reserved_s
         if self._cells and reserved_s > 0:
             loop = asyncio.get_running_loop()
             loop.call_later(reserved_s, lambda: self._keep(self.retry()))

@@ -59,6 +59,7 @@ class Channels:
             "iopub": (iopub, self._take_published),
         }
         self.welcome = asyncio.Event()
+        self._end_cause: str | None = None
         self._readers = [
             asyncio.create_task(self._read(*each), name=f"worker {channel}")
             for channel, each in self._sockets.items()
@@ -79,7 +80,7 @@ class Channels:
         TimeoutError
             No reply came in time.
         KernelFailure
-            The worker died meanwhile.
+            The worker died, before or meanwhile.
         """
         socket, _ = self._sockets[channel]
         message = self._session.msg(msg_type)
@@ -87,10 +88,10 @@ class Channels:
         if huge_json.is_huge(content):
             frames = await asyncio.to_thread(self._packed, message, content, huge_json.dumps)
             timeout_s += sum(map(len, frames)) / READ_PER_S
-            if socket.closed:
-                raise KernelFailure("The worker ended before the message could be sent")
         else:
             frames = self._packed(message, content, json.dumps)
+        if self._end_cause is not None:
+            raise KernelFailure(self._end_cause)
         self._waiting[message["header"]["msg_id"]] = answer
         try:
             async with asyncio.timeout(timeout_s):
@@ -109,6 +110,7 @@ class Channels:
 
     async def end(self, cause: str) -> None:
         """Take what has arrived already; who waits for more learns why none will come."""
+        self._end_cause = cause
         await self._take_the_rest()
         for answer in self._waiting.values():
             if not answer.done():

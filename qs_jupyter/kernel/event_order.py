@@ -26,6 +26,7 @@ class EventOrder:
         self._ask_for_replay = ask_for_replay
         self._epoch: str | None = None
         self._last = 0
+        self._newest = 0  # of the copies, also of those without content
         self._early: dict[int, Mapping[str, Any]] = {}
         self._is_waiting = False
 
@@ -39,6 +40,13 @@ class EventOrder:
         self._epoch = epoch
         self._last = since
         self._is_waiting = True
+        # Those without content are among what is asked for now.
+        self._early = {
+            seq: data
+            for seq, data in self._early.items()
+            if data.get("epoch") == epoch and "event" in data
+        }
+        self._newest = max(self._early, default=0)
 
     def take(self, data: Mapping[str, Any]) -> None:
         """Take the copy of an event."""
@@ -48,12 +56,11 @@ class EventOrder:
             return
         if data.get("epoch") != self._epoch or seq <= self._last:
             return
+        self._newest = max(self._newest, seq)
         if "event" in data:
             self._early[seq] = data
         self._deliver_early()
-        if seq > self._last and not self._is_waiting:
-            self._is_waiting = True
-            self._ask_for_replay()
+        self._ask_if_behind()
 
     def take_replay(self, events: Sequence[Mapping[str, Any]], seq: int) -> None:
         """Take all events after the last one that the worker still has, up to number ``seq``."""
@@ -64,10 +71,17 @@ class EventOrder:
                 self._next(data)
         self._last = max(self._last, seq)
         self._deliver_early()
+        # A copy without content, or one after a gap, may have come while the answer was on its way.
+        self._ask_if_behind()
 
     def replay_failed(self) -> None:
         """Ask again with the next copy."""
         self._is_waiting = False
+
+    def _ask_if_behind(self) -> None:
+        if self._newest > self._last and not self._is_waiting:
+            self._is_waiting = True
+            self._ask_for_replay()
 
     def _deliver_early(self) -> None:
         while (data := self._early.pop(self._last + 1, None)) is not None:

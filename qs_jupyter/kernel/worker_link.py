@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 REPLAY_LIMIT_S = 10.0
 REPLAY_AGAIN_AFTER_S = 3.0
 ACKNOWLEDGE_AFTER_S = 0.2
+NOT_ANSWERED = "The worker ended before it answered"
 
 
 class WorkerLink:
@@ -81,20 +82,28 @@ class WorkerLink:
             The process ended, or does not answer in time.
         """
         greeting = asyncio.create_task(self._hello(limit_s), name="greet worker")
-        ended = asyncio.create_task(self.provisioner.ended.wait(), name="worker ended")
+        ended = asyncio.create_task(self._end_with_process(), name="worker ended")
         try:
             await asyncio.wait({greeting, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not greeting.done():
-                raise KernelFailure("The worker ended before it answered")
+                raise KernelFailure(NOT_ANSWERED)
             report = greeting.result()
+            # A number from the future belongs to a worker that is gone.
+            self._order.begin(report.epoch, since if since <= report.seq else 0)
+            missed = await self._ask_for_events()
+            # Asked for later and delivered first: what was written before an event comes before it.
+            await self._replay_text(since_acknowledged=True, is_found=is_found)
+            if missed is not None:
+                self._order.take_replay(missed["events"], missed["seq"])
         finally:
             ended.cancel()
             greeting.cancel()
-        # A number from the future belongs to a worker that is gone.
-        self._order.begin(report.epoch, since if since <= report.seq else 0)
-        await self._replay_text(since_acknowledged=True, is_found=is_found)
-        await self._replay()
         return report
+
+    async def _end_with_process(self) -> None:
+        """Let no question wait for the answer of a worker that ends while it is greeted."""
+        await self.provisioner.ended.wait()
+        await self._channels.end(NOT_ANSWERED)
 
     async def _hello(self, limit_s: float) -> WorkerReport:
         channels = self._channels
@@ -160,16 +169,21 @@ class WorkerLink:
             self._acknowledged = (seq, text_seq)
 
     async def _replay(self) -> None:
+        missed = await self._ask_for_events()
+        if missed is not None:
+            self._order.take_replay(missed["events"], missed["seq"])
+
+    async def _ask_for_events(self) -> dict[str, Any] | None:
+        """Return the events after the last that was delivered; None when they come later."""
         try:
-            found = await self.request(GetEvents(self._order.last), REPLAY_LIMIT_S)
+            return await self.request(GetEvents(self._order.last), REPLAY_LIMIT_S)
         except KernelFailure as error:
             logger.warning("Events of the worker could not be fetched yet: %s", error)
             self._order.replay_failed()
             # What is missing may be the end of a plan, with no later event that would ask for it.
             loop = asyncio.get_running_loop()
             self._replay_timer = loop.call_later(REPLAY_AGAIN_AFTER_S, self._replay_again)
-        else:
-            self._order.take_replay(found["events"], found["seq"])
+            return None
 
     def _replay_again(self) -> None:
         self._keep(self._replay())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from qs_jupyter.manager.permissions import PermissionsKeeper
 from qs_jupyter.manager.worker_events import WorkerEvents, listed_run
 from qs_jupyter.model import events
 from qs_jupyter.model.item import Item
-from qs_jupyter.model.preparation import resting_form
+from qs_jupyter.model.preparation import properties_of, resting_form
 from qs_jupyter.model.state import Environment, MainThread, Phase, Running, Stage
 from qs_jupyter.store.store import StoredState
 from qs_kernel_worker.messages import JobDone, Opened, WorkerReport
@@ -186,6 +185,7 @@ class Recovery:
             self._be_paused(report, waiting)
         if not self._core.driver.is_running:
             # It died before there was a state in which its death means something.
+            self._worker_events.take_last_words()
             self._core.handle(events.WorkerGone(GONE))
 
     async def _get_lists(self) -> None:
@@ -227,20 +227,16 @@ class Recovery:
             self._core.after_commit(lambda: self._submissions.submit_plan(running))
 
     def _running(self, item: Item, job_uid: str) -> Running:
-        is_immediate = _is_immediate(item.data)
+        is_immediate = bool(properties_of(item).get("immediate_execution"))
         time_start = self._time_start(item)
         return Running(resting_form(item), self._core.attempt, job_uid, time_start, is_immediate)
 
     def _time_start(self, item: Item) -> float:
-        time_start: float = (item.data.get("properties") or {}).get("time_start", self._core.now())
-        return time_start
+        time_start = properties_of(item).get("time_start")
+        return float(time_start) if isinstance(time_start, int | float) else self._core.now()
 
     def _be_paused(self, report: WorkerReport, waiting: list[Any]) -> None:
         running = self._core.model.running
         ended = any(isinstance(e, JobDone) and e.outcome != "paused" for e in waiting)
         if running is not None and report.paused_item_uid == running.item.uid and not ended:
             self._core.handle(events.PlanPaused(running.job_uid))
-
-
-def _is_immediate(data: Mapping[str, Any]) -> bool:
-    return bool((data.get("properties") or {}).get("immediate_execution"))

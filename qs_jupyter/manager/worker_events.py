@@ -54,6 +54,7 @@ class WorkerEvents:
         self._line: deque[m.NumberedEvent] = deque()
         # Events wait while an adoption or an answer of the worker is under way.
         self._is_held = False
+        self._is_adopting = False
         self._reported: m.WorkerReport | None = None
 
     # ------------------------------------------------------------------ the listener's face
@@ -81,6 +82,8 @@ class WorkerEvents:
         if core.model.phase.value == "creating_environment":
             self._environment_life.died(cause)
             return
+        if not self._is_adopting:
+            self.take_last_words()
         logger.error("RE Worker has ended unexpectedly: %s", cause)
         self._lists.generation = None
         core.handle(events.WorkerGone(f"RE Worker has ended unexpectedly: {cause}"))
@@ -89,11 +92,25 @@ class WorkerEvents:
 
     def hold(self) -> None:
         """Let events wait until `release`."""
-        self._is_held = True
+        self._is_held = self._is_adopting = True
 
     def release(self) -> None:
         """Go on with the events that waited."""
-        self._is_held = False
+        self._is_adopting = False
+        self._go_on()
+
+    def take_last_words(self) -> None:
+        """Take the events that wait, of a worker that is gone: they came before its end.
+
+        A plan that had ended is not to be run again. What would ask the worker is left out.
+        """
+        while self._line:
+            slow = self._take_safely(self._line.popleft())
+            if slow is not None:
+                slow.close()
+
+    def _go_on(self) -> None:
+        self._is_held = self._is_adopting
         self._advance()
 
     def know_states(self, report: m.WorkerReport) -> None:
@@ -107,13 +124,7 @@ class WorkerEvents:
     def _advance(self) -> None:
         while self._line and not self._is_held:
             numbered = self._line.popleft()
-            try:
-                slow = None if self._is_old(numbered) else self._take(numbered.event)
-            except Exception:
-                # The rim to the worker: an event that makes trouble is not told again, and does
-                # not keep back those behind it.
-                logger.exception("An event of the worker could not be taken: %r", numbered.event)
-                slow = None
+            slow = self._take_safely(numbered)
             if slow is not None:
                 self._is_held = True
                 self._core.spawn(self._wait_for(slow, numbered.seq), "worker event")
@@ -136,7 +147,7 @@ class WorkerEvents:
             logger.error("The worker did not answer: %s", failure)  # noqa: TRY400
         finally:
             self._acknowledge(seq)
-            self.release()
+            self._go_on()
 
     def _acknowledge(self, seq: int) -> None:
         write = self._core.last_write
@@ -153,6 +164,15 @@ class WorkerEvents:
         self._core.driver.acknowledge(seq)
 
     # -------------------------------------------------------------------------- one by one
+
+    def _take_safely(self, numbered: m.NumberedEvent) -> Coroutine[Any, Any, None] | None:
+        try:
+            return None if self._is_old(numbered) else self._take(numbered.event)
+        except Exception:
+            # The rim to the worker: an event that makes trouble is not told again, and does not
+            # keep back those behind it.
+            logger.exception("An event of the worker could not be taken: %r", numbered.event)
+            return None
 
     def _take(self, event: m.Event) -> Coroutine[Any, Any, None] | None:
         handler = _HANDLERS.get(type(event))

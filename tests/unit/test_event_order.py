@@ -79,6 +79,27 @@ def test_numbers_that_the_worker_has_forgotten_are_skipped(taker) -> None:
     assert taker.asked == 1
 
 
+@pytest.mark.parametrize(("number", "content"), [(2, False), (3, True)])
+def test_what_arrives_while_a_replay_is_on_its_way_is_missed_by_nobody(
+    taker, number, content
+) -> None:
+    taker.order.take(copy(1, content=False))
+    taker.order.take(copy(number, content=content))  # after the worker has answered
+    taker.order.take_replay([copy(1)], 1)
+    assert (taker.taken, taker.asked) == ([1], 2)
+    taker.order.take_replay([copy(seq) for seq in range(2, number + 1)], number)
+    assert (taker.taken, taker.asked) == (list(range(1, number + 1)), 2)
+
+
+def test_copies_without_content_before_the_greeting_are_left_to_the_replay() -> None:
+    taker = Taker()
+    taker.order.take(copy(1, content=False))
+    taker.order.begin("e", 0)
+    taker.order.take(copy(2))
+    taker.order.take_replay([copy(1), copy(2)], 2)
+    assert taker.taken == [1, 2]
+
+
 def test_after_a_failed_replay_the_next_copy_asks_again(taker) -> None:
     taker.order.take(copy(2))
     taker.order.replay_failed()

@@ -19,6 +19,7 @@ from jupyter_client.session import Session
 
 from qs_jupyter.kernel.channels import Channels
 from qs_jupyter.kernel.connection import WorkerKernelManager, new_context
+from qs_jupyter.kernel.driver import ConsoleText
 from qs_jupyter.kernel.provisioner import WorkerProvisioner
 from qs_jupyter.kernel.worker_link import (
     ACKNOWLEDGE_AFTER_S,
@@ -31,7 +32,8 @@ from tests.contract.kernel.conftest import Bench, Recorder
 from tests.loop_clock import stopped_clock
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
+# A loop whose clock is stopped, and whose tasks are counted, has no other workers beside it.
+own_loop = pytest.mark.asyncio(loop_scope="function")
 
 SESSION = Session(key=b"the worker's key")
 RESULTS: dict[str, dict[str, Any]] = {
@@ -81,11 +83,15 @@ class Control(Line):
     def __init__(self) -> None:
         super().__init__()
         self.results = dict(RESULTS)
+        self.later: dict[str, dict[str, Any]] = {}  # results once it was asked what it keeps
 
     async def send_multipart(self, frames: list[bytes]) -> None:
         await super().send_multipart(frames)
         _, (_signature, header, _parent, _metadata, content) = SESSION.feed_identities(frames)
-        result = self.results.get(json.loads(content)["type"])
+        kind = json.loads(content)["type"]
+        result = self.results.get(kind)
+        if kind in self.later:
+            self.results |= self.later
         if result is None:
             return  # its Python is blocked
         reply = SESSION.msg("reply", {"status": "ok", "result": result}, json.loads(header))
@@ -143,6 +149,7 @@ async def greeted(link: WorkerLink, kernel: Wires) -> None:
     await link.greet(1.0, since=0)
 
 
+@own_loop
 async def test_a_message_that_has_just_left_its_socket_is_not_lost_with_its_reader() -> None:
     taken: list[Any] = []
     async with wires() as kernel:
@@ -155,6 +162,7 @@ async def test_a_message_that_has_just_left_its_socket_is_not_lost_with_its_read
     assert taken == [{"seq": 1}, {"seq": 2}]
 
 
+@own_loop
 async def test_text_that_arrives_last_is_acknowledged_by_nobody_after_the_end() -> None:
     recorder = Recorder()
     async with wires() as kernel:
@@ -174,6 +182,7 @@ async def test_text_that_arrives_last_is_acknowledged_by_nobody_after_the_end() 
             assert len(kernel.control.sent) == asked
 
 
+@own_loop
 async def test_the_last_event_of_a_plan_is_asked_for_until_it_is_here() -> None:
     recorder = Recorder()
     end = NumberedEvent("epoch", 1, 0.0, JobDone("job", "plan", "completed"))
@@ -194,6 +203,45 @@ async def test_the_last_event_of_a_plan_is_asked_for_until_it_is_here() -> None:
             await settled()
             assert recorder.events == [end]
             await link.close()
+
+
+@own_loop
+async def test_text_that_is_written_during_the_greeting_comes_before_the_event_behind_it() -> None:
+    recorder = Recorder()
+    end = NumberedEvent("epoch", 1, 0.0, JobDone("job", "plan", "completed"))
+    text = {"name": "stdout", "text": "the last words"}
+    kept = {"seq": 1, "time": 0.0, "label": {}, **text}
+    async with wires() as kernel:
+        kernel.control.later = {
+            "GetText": {"texts": [kept], "seq": 1, "lost": 0},
+            "GetEvents": {"events": [end.encode()], "seq": 1},
+        }
+        link = WorkerLink(kernel, WorkerProvisioner(kernel_id="last"), kernel.context, recorder)
+        await greeted(link, kernel)
+        kernel.iopub.deliver(published("stream", text, **{TEXT_SEQ: 1}))
+        kernel.iopub.kept.append(published(EVENT_TYPE, end.encode()))
+        await settled()
+        await link.close()
+    told = [news.text if isinstance(news, ConsoleText) else news for news in recorder.story]
+    assert told == ["the last words", end.event]
+
+
+@own_loop
+async def test_a_worker_that_ends_while_it_is_greeted_is_waited_for_no_longer() -> None:
+    recorder = Recorder()
+    async with wires() as kernel:
+        provisioner = WorkerProvisioner(kernel_id="last")
+        with stopped_clock():
+            link = WorkerLink(kernel, provisioner, kernel.context, recorder)
+            del kernel.control.results["GetText"]
+            greeting = asyncio.create_task(greeted(link, kernel))
+            await settled()
+            kernel.iopub.deliver(published("stream", {"name": "stdout", "text": "good bye"}))
+            assert not greeting.done()
+            provisioner.ended.set()
+            await greeting
+            await link.close()
+    assert [each.text for each in recorder.texts] == ["good bye"]
 
 
 async def test_a_death_is_told_also_when_the_files_of_the_worker_cannot_be_removed(

@@ -247,6 +247,24 @@ async def test_a_worker_that_dies_fails_the_plan_with_the_cause(opened: RunningM
     await opened.open()
 
 
+async def test_a_plan_that_ended_before_its_worker_died_is_not_run_again(
+    opened: RunningManager,
+) -> None:
+    (uid,) = await add(opened, plan(1))
+    await ok(opened, "queue_start")
+    kernel = opened.kernel
+    kernel.may_answer.clear()
+    kernel.set_lists(kernel.plans, kernel.devices)  # what comes later waits for the new lists
+    kernel.end_plan()
+    kernel.die("killed by signal SIGSEGV")
+    kernel.may_answer.set()
+    await opened.until(manager_state="idle", worker_environment_exists=False)
+    (entry,) = await history(opened)
+    assert (entry["item_uid"], entry["result"]["exit_status"]) == (uid, "completed")
+    assert await queue(opened) == []
+    await opened.open()
+
+
 # ------------------------------------------------------------------------------- the queue
 
 
