@@ -54,6 +54,9 @@ def annotation_text(annotation: Any) -> str | None:
     """Return the text of an annotation, None when there is none that a client understands."""
     if annotation is None or annotation is type(None):
         return "None"
+    if annotation is ...:
+        # Has a meaning inside of other types only.
+        return None
     try:
         return _text(annotation)
     except Exception:  # noqa: BLE001 - any object may stand in a header, and may not like questions
@@ -133,11 +136,17 @@ def _annotated(annotation: Any, arguments: tuple[Any, ...]) -> str:
     return _text(arguments[0])
 
 
+def _hashable(annotation: Any, arguments: tuple[Any, ...]) -> str:
+    # The class is bare; only its twin in typing has an origin.
+    return "typing.Hashable"
+
+
 _SPECIAL_FORMS: dict[Any, Callable[[Any, tuple[Any, ...]], str]] = {
     typing.Annotated: _annotated,
     typing.Union: _union,
     types.UnionType: _bar_union,
     typing.Literal: _literal,
+    Hashable: _hashable,
 }
 
 

@@ -10,8 +10,8 @@ import collections
 import copy
 import functools
 import inspect
-import math
 import re
+import sys
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
@@ -38,6 +38,7 @@ _SIMPLE_TYPES = frozenset(
         *(list, tuple, set, frozenset, dict, object, type(None)),
     )
 )
+_PROTOCOLS = "bluesky.protocols"
 _MODULES = {
     "typing": typing,
     "collections": collections,
@@ -184,8 +185,6 @@ def _expect_number(value: Any, what: str) -> None:
     # Numbers of numpy are welcome, but neither True nor "5".
     if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
         raise TypeError(f"{what} must be a number, not {value!r}")
-    if not math.isfinite(value):
-        raise TypeError(f"{what} must be a finite number, not {value!r}")
 
 
 # -------------------------------------------------------------------------- type expressions
@@ -210,7 +209,7 @@ def check_type_expression(text: str, custom_types: Collection[str]) -> None:
         if isinstance(node, ast.Attribute) and not _is_known(node):
             raise ValueError(f"Type {text!r}: name {ast.unparse(node)!r} is not defined")
     used = used_names(text)
-    known = {*custom_types, *MARKERS, *_SIMPLE_TYPES, "typing", "collections"}
+    known = {*custom_types, *MARKERS, *_SIMPLE_TYPES, "typing", "collections", "bluesky"}
     for name in sorted(used - known):
         raise ValueError(f"Type {text!r}: name {name!r} is not defined")
     unused = sorted(set(custom_types) - used)
@@ -219,7 +218,14 @@ def check_type_expression(text: str, custom_types: Collection[str]) -> None:
 
 
 def _is_known(node: ast.Attribute) -> bool:
-    module = _MODULES.get(ast.unparse(node.value))
+    place = ast.unparse(node.value)
+    if place == _PROTOCOLS:
+        # Whoever writes down a protocol of bluesky has bluesky loaded.
+        protocol = getattr(sys.modules.get(_PROTOCOLS), node.attr, None)
+        return getattr(protocol, "_is_protocol", False) is True
+    if ast.unparse(node) == _PROTOCOLS:
+        return True  # the name behind it decides
+    module = _MODULES.get(place)
     return module is not None and not node.attr.startswith("_") and hasattr(module, node.attr)
 
 

@@ -124,9 +124,16 @@ def _is_ophyd_async(candidate: Any) -> bool:
 
 def _abilities(device: Any) -> dict[str, Any]:
     return {
-        ability: all(getattr(device, name, None) is not None for name in members)
+        ability: all(_has(device, name) for name in members)
         for ability, members in _ABILITIES.items()
     }
+
+
+def _has(device: Any, name: str) -> bool:
+    try:
+        return getattr(device, name, None) is not None
+    except Exception:  # noqa: BLE001 - a property may ask hardware that does not answer now
+        return inspect.getattr_static(device, name, None) is not None
 
 
 def _class_abilities(cls: type) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import math
 import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def _describe_parameter(
         description.update(_flags(annotation))
     description.update({key: facts[key] for key in FLAG_KEYS if key in facts})
     description.update(_default(parameter, facts))
-    description.update({k: _number_text(facts[k]) for k in NUMBER_KEYS if k in facts})
+    description.update({k: _number_text(k, facts[k]) for k in NUMBER_KEYS if k in facts})
     return description
 
 
@@ -192,7 +193,8 @@ def _expanded(annotation: Mapping[str, Any], names: Names) -> dict[str, Any]:
 
 
 def _sorted_names(names: Collection[str]) -> list[str]:
-    return sorted(names, key=lambda name: (name.lower(), name))
+    # By capitals, as other servers do: "motors" stands before "motor_x".
+    return sorted(names, key=lambda name: (name.upper(), name))
 
 
 def _flags(annotation: Mapping[str, Any]) -> dict[str, bool]:
@@ -259,8 +261,12 @@ def _short_repr(value: Any) -> str:
     return text if len(text) <= _MAX_REPR else f"{text[: _MAX_REPR - 1]}…"
 
 
-def _number_text(value: Any) -> str:
+def _number_text(key: str, value: Any) -> str:
     number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(
+            f"{key!r} must be a finite number, not {value!r}; leave it out for no limit"
+        )
     return str(int(number)) if number.is_integer() else str(number)
 
 

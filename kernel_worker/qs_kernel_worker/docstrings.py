@@ -71,7 +71,7 @@ def _paragraphs(lines: list[str]) -> list[list[str]]:
     paragraphs: list[list[str]] = [[]]
     for line in lines:
         if line.strip():
-            paragraphs[-1].append(line.strip())
+            paragraphs[-1].append(line)
         elif paragraphs[-1]:
             paragraphs.append([])
     return [paragraph for paragraph in paragraphs if paragraph]

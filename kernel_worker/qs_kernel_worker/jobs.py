@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+# Metadata is text about the sample and the like: it never names objects, not even where a plan
+# takes it by ``**kwargs``.
+METADATA_NAMES = frozenset({"md", "metadata"})
+
 
 @dataclass(frozen=True)
 class PlanJob:
@@ -13,7 +17,9 @@ class PlanJob:
     ``convert`` names, for each parameter of the plan, the strings in its value that stand
     for objects of the namespace (``{"detectors": ["det1", "stage.x"]}``); every other string
     stays a string. The manager computes it from permissions and the plan's description, so
-    the worker does no permission work. ``metadata`` goes into the start document.
+    the worker does no permission work. A string that is also in ``tentative`` stays a string
+    when nothing has this name, as where a function or a text will do. ``metadata`` goes into
+    the start document.
     """
 
     uid: str
@@ -24,6 +30,7 @@ class PlanJob:
     kwargs: dict[str, Any] = field(default_factory=dict)
     convert: dict[str, list[str]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    tentative: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

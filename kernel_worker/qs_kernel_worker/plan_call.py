@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
-from .messages import FunctionJob, PlanJob
+from .jobs import METADATA_NAMES, FunctionJob, PlanJob
 
 
 class CallError(Exception):
@@ -115,10 +116,31 @@ def _arguments(
     except TypeError as error:
         raise CallError(f"Arguments do not fit {job.name!r}: {error}") from error
     _add_decorator_defaults(function, signature, bound.arguments)
+    tentative = job.tentative if isinstance(job, PlanJob) else {}
     for name, wanted in job.convert.items():
-        if name in bound.arguments:
-            bound.arguments[name] = _converted(bound.arguments[name], set(wanted), user_ns)
+        if name not in bound.arguments:
+            continue
+        objects = _objects(wanted, tentative.get(name, ()), user_ns)
+        value = bound.arguments[name]
+        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            bound.arguments[name] = {
+                key: element if key in METADATA_NAMES else _converted(element, objects)
+                for key, element in value.items()
+            }
+        else:
+            bound.arguments[name] = _converted(value, objects)
     return bound.args, bound.kwargs
+
+
+def _objects(
+    wanted: Collection[str], tentative: Collection[str], user_ns: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the names stand for; tentative names that stand for nothing are left out."""
+    objects = {name: find_object(name, user_ns) for name in wanted if name not in tentative}
+    for name in tentative:
+        with suppress(CallError):
+            objects[name] = find_object(name, user_ns)
+    return objects
 
 
 def _add_decorator_defaults(
@@ -137,16 +159,16 @@ def _add_decorator_defaults(
             arguments[name] = default
 
 
-def _converted(value: Any, wanted: Collection[str], user_ns: Mapping[str, Any]) -> Any:
-    """Replace the wanted names: in lists, and in values of mappings, never in keys."""
+def _converted(value: Any, objects: Mapping[str, Any]) -> Any:
+    """Put objects in the place of names: in lists, and in values of mappings, never in keys."""
     if isinstance(value, str):
-        return find_object(value, user_ns) if value in wanted else value
+        return objects.get(value, value)
     if isinstance(value, Mapping):
-        return {key: _converted(element, wanted, user_ns) for key, element in value.items()}
+        return {key: _converted(element, objects) for key, element in value.items()}
     if isinstance(value, tuple):
-        return tuple(_converted(element, wanted, user_ns) for element in value)
+        return tuple(_converted(element, objects) for element in value)
     if isinstance(value, (list, set, frozenset)):
-        return [_converted(element, wanted, user_ns) for element in value]
+        return [_converted(element, objects) for element in value]
     return value
 
 

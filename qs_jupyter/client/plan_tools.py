@@ -50,7 +50,9 @@ def bind_plan_arguments(
     plan_parameters: Mapping[str, Any],
 ) -> inspect.BoundArguments:
     """Bind arguments to the parameters of one plan description; TypeError if they do not fit."""
-    parameters = construct_parameters(plan_parameters.get("parameters") or [])
+    # Binding asks for no types: one that cannot be read must not stand in the way.
+    described = [{**each, "annotation": None} for each in plan_parameters.get("parameters") or []]
+    parameters = construct_parameters(described)
     return inspect.Signature(parameters).bind(*plan_args, **plan_kwargs)
 
 
@@ -69,17 +71,24 @@ def construct_parameters(
         When a name is missing, or a type, kind or default cannot be read.
     """
     # Loads pydantic's engine with it, which programs that only send requests do not need.
-    from qs_jupyter.model.plan_arguments import parameter_default, parameter_kind  # noqa: PLC0415
+    from qs_jupyter.model.plan_arguments import (  # noqa: PLC0415
+        has_default,
+        parameter_default,
+        parameter_kind,
+    )
 
     parameters = []
     for described in param_list:
         if "name" not in described:
             raise ValueError(f"The description of a parameter contains no name: {described!r}")
         known = (params_decoded or {}).get(described["name"], {})
-        default, annotation = inspect.Parameter.empty, inspect.Parameter.empty
+        default: Any = inspect.Parameter.empty
+        annotation: Any = inspect.Parameter.empty
         try:
             if "default" in described:
                 default = known["default"] if "default" in known else parameter_default(described)
+            elif has_default(described):
+                default = ...  # it has one, which is no plain value
             if described.get("annotation"):
                 annotation = known.get("type") or read_annotation(described["annotation"]).type
             kind = parameter_kind(described)

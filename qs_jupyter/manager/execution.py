@@ -185,4 +185,5 @@ def plan_job(running: Running, catalogue: Catalogue) -> PlanJob:
         kwargs=dict(call.kwargs),
         convert={name: sorted(names) for name, names in call.convert.items()},
         metadata={**stamp, **call.metadata},
+        tentative=call.tentative,
     )

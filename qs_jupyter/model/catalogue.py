@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qs_jupyter.errors import NotAllowed, did_you_mean
 from qs_jupyter.huge_json import is_huge
-from qs_jupyter.model.conversion import METADATA_NAMES, KnownNames, strings_in
+from qs_jupyter.model.conversion import KnownNames, strings_in
 from qs_jupyter.model.devices import DeviceTable, left_open, restrict, whole_table
 from qs_jupyter.model.permissions import ROOT, Permissions
 from qs_jupyter.model.plans import restrict_choices, restrict_names
+from qs_kernel_worker.jobs import METADATA_NAMES
 
 if TYPE_CHECKING:
     from qs_jupyter.model.plan_arguments import PlanArguments
@@ -33,14 +34,16 @@ LONGEST_PLAN_TEXT: Final = 4000
 class PlanCall:
     """A call of a plan, ready for the worker.
 
-    ``convert`` names, by parameter, the strings that stand for objects; ``metadata`` goes into
-    the start document of the runs.
+    ``convert`` names, by parameter, the strings that stand for objects, ``tentative`` those of
+    them that stay strings when nothing has their name; ``metadata`` goes into the start
+    document of the runs.
     """
 
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     convert: dict[str, list[str]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    tentative: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,10 @@ class Catalogue:
             arguments, bound = self._checked(item, table, group)
             args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
             added = _add_decorator_defaults(arguments, bound, args, kwargs)
-            convert = self._conversions(arguments, {**bound, **added}, table, group)
-        return PlanCall(args, kwargs, convert, merged_metadata(item.get("meta", {})))
+            known = self._known_names(table, group)
+            convert, tentative = _conversions(arguments, {**bound, **added}, known)
+        metadata = merged_metadata(item.get("meta", {}))
+        return PlanCall(args, kwargs, convert, metadata, tentative)
 
     def _checked(
         self, item: Mapping[str, Any], table: GroupTable, group: str
@@ -222,21 +227,6 @@ class Catalogue:
         devices = restrict(before.devices, self.permissions.rule(group, "devices"))
         plans = restrict_names(before.plans, self.permissions.rule(group, "plans"))
         return GroupTable(restrict_choices(plans, devices.usable), devices)
-
-    def _conversions(
-        self, arguments: PlanArguments, bound: Mapping[str, Any], table: GroupTable, group: str
-    ) -> dict[str, list[str]]:
-        known = self._known_names(table, group)
-        convert = {}
-        for name, value in bound.items():
-            rule = arguments.rules[name]
-            if not rule.converts:
-                continue
-            strings = set(strings_in(_without_metadata(arguments, name, value)))
-            chosen = sorted(string for string in strings if rule.covers(string, known))
-            if chosen:
-                convert[name] = chosen
-        return convert
 
 
 def compiled(description: Mapping[str, Any]) -> PlanArguments:
@@ -316,6 +306,25 @@ def merged_metadata(meta: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> di
     for entry in reversed(maps):
         merged.update(entry)
     return merged
+
+
+def _conversions(
+    arguments: PlanArguments, bound: Mapping[str, Any], known: KnownNames
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the strings that stand for objects, by parameter, and the tentative of them."""
+    convert, tentative = {}, {}
+    for name, value in bound.items():
+        rule = arguments.rules[name]
+        if not rule.converts:
+            continue
+        strings = set(strings_in(_without_metadata(arguments, name, value)))
+        chosen = sorted(string for string in strings if rule.covers(string, known))
+        if chosen:
+            convert[name] = chosen
+        perhaps = [string for string in chosen if rule.is_tentative(string, known)]
+        if perhaps:
+            tentative[name] = perhaps
+    return convert, tentative
 
 
 def _add_decorator_defaults(

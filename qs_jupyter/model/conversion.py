@@ -18,9 +18,7 @@ from qs_jupyter.model.annotation_types import (
     PLAN_OR_DEVICE_MARKER,
     AnnotationType,
 )
-
-# Metadata is text about the sample and the like: it never names objects.
-METADATA_NAMES: Final = frozenset({"md", "metadata"})
+from qs_kernel_worker.jobs import METADATA_NAMES
 
 _EVERYTHING: Final = None
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -44,13 +42,23 @@ class ConversionRule:
         return self.devices != _NOTHING or self.plans != _NOTHING or self.evaluates
 
     def covers(self, name: str, known: KnownNames) -> bool:
-        """Tell whether the string stands for an object."""
+        """Tell whether the string stands for an object, or may do so."""
+        return self._is_listed(name, known) or (self.evaluates and known.allows_callable(name))
+
+    def is_tentative(self, name: str, known: KnownNames) -> bool:
+        """Tell whether a covered string is to stay one when nothing has this name.
+
+        Functions are known to the worker alone, so this may be a function or just text.
+        """
+        return not (self.is_strict or self._is_listed(name, known))
+
+    def _is_listed(self, name: str, known: KnownNames) -> bool:
         if name in known.devices and (self.devices is None or name in self.devices):
             return True
-        if name in known.plans and (self.plans is None or name in self.plans):
-            return True
+        if name not in known.plans:
+            return False
         # A plan is a callable, too: who may run it may also have another plan run it.
-        return self.evaluates and (name in known.plans or known.allows_callable(name))
+        return self.evaluates or self.plans is None or name in self.plans
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,15 @@ def test_the_profile_runs_also_when_copied_elsewhere(tmp_path: Path) -> None:
     assert done.stdout.count("| ") > 10
 
 
+def test_the_profile_can_do_without_its_run_engine(tmp_path: Path) -> None:
+    folder = tmp_path / "qs_startup"
+    shutil.copytree(sim_profile(), folder)
+    (folder / "05-run-engine.py").unlink()
+    found = generate_lists(WorkerConfig(startup_dir=str(folder)), timeout_s=60)
+    committed = read_lists(folder / "existing_plans_and_devices.yaml")
+    assert committed == (found.plans, found.devices)
+
+
 def test_every_file_of_the_profile_names_itself_first() -> None:
     files = sorted(path.name for path in sim_profile().glob("*.py"))
     assert files == ["00-ophyd.py", "05-run-engine.py", "15-plans.py", "99-custom.py"]

@@ -326,6 +326,24 @@ def test_callables_need_the_permission_for_functions(type_: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("type_", "tentative"),
+    [
+        ("list[__CALLABLE__ | str]", ["RE", "det1", "fast"]),
+        ("list[typing.Union[__DEVICE__, __CALLABLE__]]", ["RE", "fast"]),
+        ("list[__CALLABLE__]", []),
+        ("list[__DEVICE__]", []),
+    ],
+)
+def test_text_that_may_be_a_function_or_only_text_is_tentative(
+    type_: str, tentative: list[str]
+) -> None:
+    known = catalogue(p=plan("p", parameter("k", type_)))
+    call = known.call(item("p", ["det1", "count", "RE", "fast"]), "root")
+    assert call.tentative == ({"k": tentative} if tentative else {})
+    assert set(tentative) <= set(call.convert["k"])
+
+
+@pytest.mark.parametrize(
     ("type_", "wrap"),
     [
         ("__CALLABLE__", lambda name: name),

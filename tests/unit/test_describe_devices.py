@@ -162,15 +162,30 @@ def test_devices_of_ophyd_async_are_listed_with_their_children() -> None:
 
 def test_looking_at_a_strange_object_is_no_error() -> None:
     class Strange:
-        @property
-        def name(self) -> str:
+        def __getattr__(self, name: str) -> Any:
             raise RuntimeError("not now")
+
+    assert not is_device(Strange())
+    assert lists(strange=Strange()).devices == {}
+
+
+def test_a_device_that_does_not_answer_now_is_listed_all_the_same() -> None:
+    class Absent:
+        name = "absent"
 
         def read(self) -> None: ...
 
         def describe(self) -> None: ...
 
-    assert not is_device(Strange())
+        @property
+        def set(self) -> None:
+            raise TimeoutError("no answer")
+
+        kickoff = None
+
+    described = lists(absent=Absent()).devices["absent"]
+    assert (described["is_readable"], described["is_movable"]) == (True, True)
+    assert described["is_flyable"] is False
 
 
 def test_what_has_every_attribute_is_no_device() -> None:

@@ -86,6 +86,8 @@ Impostor.__name__ = "Movable"
         (protocols.HasHints, "__DEVICE__"),
         (collections.abc.Iterable, "collections.abc.Iterable[typing.Any]"),
         (collections.abc.Hashable | None, "collections.abc.Hashable | None"),
+        (typing.Hashable, "typing.Hashable"),
+        (Optional[typing.Hashable], "typing.Optional[typing.Hashable]"),  # noqa: UP045
         (Callable, "__CALLABLE__"),
         (Callable[[int], str], "__CALLABLE__"),
         (collections.abc.Callable[[int], str] | None, "__CALLABLE__ | None"),
@@ -102,6 +104,7 @@ Impostor.__name__ = "Movable"
         (list[T], None),
         (type[int], None),
         (5, None),
+        (..., None),
     ],
 )
 def test_an_annotation_becomes_the_text_that_clients_decode(
@@ -270,6 +273,19 @@ def test_the_decorator_describes_type_lists_and_numbers() -> None:
     assert not {"convert_device_names", "convert_plan_names"} & set(described)
 
 
+def test_names_that_may_be_chosen_are_sorted_by_capitals() -> None:
+    # Among small letters "_" would stand first, among capitals it stands last.
+    listed = ["motors", "motor_x", "_hidden", "det1", "Det1", "detA", "det_A"]
+    described = parameter(decorated({"annotation": "D", "devices": {"D": listed}}))
+    sorted_names = ["Det1", "det1", "detA", "det_A", "motors", "motor_x", "_hidden"]
+    assert described["annotation"]["devices"] == {"D": sorted_names}
+
+
+def test_a_decorator_may_name_a_protocol_of_bluesky() -> None:
+    described = parameter(decorated({"annotation": "typing.List[bluesky.protocols.Readable]"}))
+    assert described["annotation"] == {"type": "typing.List[bluesky.protocols.Readable]"}
+
+
 def test_texts_of_the_decorator_win_over_the_docstring() -> None:
     plan = decorated({})
     assert describe(plan)["description"] == "Text"
@@ -328,7 +344,11 @@ def test_lists_without_a_type_are_ignored() -> None:
             {"annotation": "D", "devices": {"D": ["det1"]}, "enums": {"D": ["a"]}},
             "are defined twice",
         ),
+        ({"annotation": "bluesky.protocols.Reading"}, "name 'bluesky.protocols.Reading' is not"),
+        ({"annotation": "bluesky.plans.count"}, "name 'bluesky.plans.count' is not defined"),
         ({"default": float("inf")}, "is no plain value"),
+        ({"min": float("-inf")}, "'min' must be a finite number, not -inf"),
+        ({"step": float("nan")}, "'step' must be a finite number"),
     ],
 )
 def test_an_impossible_decorator_makes_the_plan_invalid(facts: dict[str, Any], text: str) -> None:

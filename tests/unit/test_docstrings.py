@@ -45,6 +45,14 @@ def test_numpy_style_gives_the_first_paragraph_and_the_parameters() -> None:
     )
 
 
+def test_the_first_paragraph_keeps_its_shape() -> None:
+    assert read_docstring("""Do in turn:
+      - move
+      - read
+
+    More.""") == Texts("Do in turn:\n  - move\n  - read")
+
+
 @pytest.mark.parametrize("docstring", [None, "", "  \n ", 5])
 def test_no_docstring_gives_no_texts(docstring: str | None) -> None:
     assert read_docstring(docstring) == Texts()

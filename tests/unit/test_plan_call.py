@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +65,22 @@ def test_only_the_named_strings_become_objects() -> None:
 def test_variadic_arguments_are_converted_by_the_name_of_their_parameter() -> None:
     args, kwargs = call("echo", "det1", 1, convert={"args": ["det1"], "kwargs": ["det1"]}, a="det1")
     assert (args, kwargs) == ((DET, 1), {"a": DET})
+
+
+def test_metadata_among_other_keywords_is_left_alone() -> None:
+    convert = {"kwargs": ["det1"]}
+    _, kwargs = call("echo", convert=convert, a="det1", md={"x": "det1"}, metadata=["det1"])
+    assert kwargs == {"a": DET, "md": {"x": "det1"}, "metadata": ["det1"]}
+
+
+def test_a_tentative_name_that_stands_for_nothing_stays_text() -> None:
+    values = ["add", "fast", "stage.y", "det1"]
+    job = PlanJob("u", 1, "i", "count", [values], {}, {"detectors": values}, {}, {})
+    with pytest.raises(CallError, match="'fast' is not found"):
+        prepare_plan(job, NAMESPACE)
+    job = replace(job, tentative={"detectors": ["add", "fast", "stage.y"]})
+    found, _, _ = next(iter(prepare_plan(job, NAMESPACE)))
+    assert found == [NAMESPACE["add"], "fast", "stage.y", DET]
 
 
 def test_defaults_of_the_decorator_are_added_and_converted() -> None:

@@ -93,6 +93,14 @@ def test_arguments_are_bound_to_a_description() -> None:
         bind_plan_arguments(plan_args=[], plan_kwargs={}, plan_parameters=MOVE)
 
 
+def test_binding_asks_neither_for_types_nor_for_defaults_that_are_no_plain_data() -> None:
+    odd = {"name": "odd", "kind": NORMAL, "annotation": {"type": "nosuch.Type"}}
+    unknown = {"name": "unknown", "kind": NORMAL, "x_default_repr": "<object>"}
+    described = {"parameters": [odd, unknown]}
+    bound = bind_plan_arguments(plan_args=[1], plan_kwargs={}, plan_parameters=described)
+    assert bound.arguments == {"odd": 1}
+
+
 def test_described_parameters_become_real_ones() -> None:
     motors, positions, mode, rest = construct_parameters(MOVE["parameters"])
     assert motors.default is inspect.Parameter.empty
