@@ -49,15 +49,18 @@ def _method(method: table.Method) -> str:
         lines += ["", "| parameter | type | |", "|---|---|---|"]
         lines += [_parameter(parameter) for parameter in method.parameters]
     if method.reply:
-        fields = ", ".join(
-            f"`{name}` ({'as sent, or ' if name in method.echo else ''}`{value!r}`)"
-            for name, value in method.reply.items()
-        )
+        fields = ", ".join(f"`{name}` ({_refused(method, name)})" for name in method.reply)
         lines += ["", f"Reply, and its values in a refusal: {fields}."]
     if method.phrases:
         usages = [p.usage for p in Grammar(METHODS).phrases if p.method == method.name]
         lines += ["", "```text", *(f"qserver {usage}" for usage in usages), "```"]
     return "\n".join(lines)
+
+
+def _refused(method: table.Method, field: str) -> str:
+    if method.sized and field == "qsize":
+        return "the length of the queue"
+    return f"{'as sent, or ' if field in method.echo else ''}`{method.reply[field]!r}`"
 
 
 def _parameter(parameter: table.Parameter) -> str:

@@ -100,9 +100,10 @@ class RunEngineControl:
         return [] if self._plan is None else self._plan.runs.describe()
 
     @property
-    def has_plan(self) -> bool:
-        """Whether a plan of the manager is running or paused."""
-        return self._plan is not None
+    def is_replaced(self) -> bool:
+        """Whether ``RE`` is another engine than the one in which a plan is running or paused."""
+        plan = self._plan
+        return plan is not None and self._user_ns.get(NAME) is not plan.engine
 
     def metadata(self) -> dict[str, Any]:
         """Describe ``RE.md`` as `describe_metadata` does; takes as long as the user's mapping."""
@@ -262,7 +263,8 @@ class RunEngineControl:
             engine.request_pause(defer)
         except Exception as error:  # noqa: BLE001 - rim of the thread
             logger.warning("The pause was refused: %s", error)
-            if plan is not None:
+            # A plan that was over by then has missed its pause.
+            if plan is not None and str(engine.state) != "idle":
                 plan.pause_asked = False
         else:
             self._tell_state()

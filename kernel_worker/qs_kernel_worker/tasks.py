@@ -17,7 +17,7 @@ from qs_kernel_worker.lists import Lists
 from qs_kernel_worker.messages import FunctionJob, JobDone, ScriptJob, TaskStarted
 from qs_kernel_worker.outbox import Outbox
 from qs_kernel_worker.results import ErrorText, describe_error, short_repr
-from qs_kernel_worker.run_engine import RunEngineControl
+from qs_kernel_worker.run_engine import NAME, RunEngineControl
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +54,16 @@ class Tasks:
         self._lists = lists
         self._script_root = script_root
 
-    def run(self, job: Task) -> JobDone:
-        """Run a function or a script; whatever it raises is told, never raised."""
+    def run(self, job: Task, prepare: Callable[[], None] = lambda: None) -> JobDone:
+        """Run a function or a script; whatever it raises is told, never raised.
+
+        ``prepare`` comes first: an interrupt that strikes so early fails the task as well.
+        """
         time_start = time.time()
         kind = "function" if isinstance(job, FunctionJob) else "script"
         value, msg, traceback, is_good = None, "", "", True
         try:
+            prepare()
             if isinstance(job, FunctionJob):
                 value = self._call(job)
             else:
@@ -99,12 +103,18 @@ class Tasks:
             raise
 
     def _execute(self, job: ScriptJob) -> None:
-        if job.update_re and self._engine.has_plan:
-            raise RuntimeError("Another Run Engine cannot be brought in while a plan is running")
+        names = self._shell.user_ns
+        engine = names.get(NAME)
         try:
             scripts.run_script(job, self._shell, self._script_root)
         except BaseException as error:
             raise _ScriptError from error
+        finally:
+            brings_another = job.update_re and self._engine.is_replaced
+            if brings_another:
+                names[NAME] = engine
+        if brings_another:
+            raise RuntimeError("Another Run Engine cannot be brought in while a plan is running")
         self._engine.refresh()
         if job.update_lists:
             self._lists.rebuild()
@@ -158,9 +168,11 @@ class BackgroundTasks:
         )
 
     def _run(self, job: Task) -> None:
-        self._label(job.uid)
-        asyncio.set_event_loop(self._loop())
-        done = self._tasks.run(job)
+        def prepare() -> None:
+            self._label(job.uid)
+            asyncio.set_event_loop(self._loop())
+
+        done = self._tasks.run(job, prepare)
         self._flush()
         self._threads.pop(job.uid, None)
         self._outbox.append(replace(done, background=True))

@@ -155,6 +155,8 @@ class Dispatcher:
         for name in method.echo:
             if name in params:
                 reply[name] = params[name]
+        if method.sized:
+            reply["qsize"] = len(self._manager.core.queue)
         if isinstance(error, Refusal):
             reply.update(error.reply)
         return reply

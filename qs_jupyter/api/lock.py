@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qs_jupyter.api.parameters import Flag, LockKey, LockNote, LockUser, OptionalLockKey
+from qs_jupyter.api.parameters import AskedLockKey, Flag, LockKey, LockNote, LockUser
 from qs_jupyter.api.table import method
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ async def unlock(manager: Manager, lock_key: LockKey) -> Reply:
 
 
 @method(reply={"lock_info": {}, "lock_info_uid": None}, phrases=("lock info",))
-def lock_info(manager: Manager, lock_key: OptionalLockKey = None) -> Reply:
+def lock_info(manager: Manager, lock_key: AskedLockKey = None) -> Reply:
     """Return who locked what and why; with a key also whether that key fits."""
     return manager.locking.info(lock_key)

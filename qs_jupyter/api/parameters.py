@@ -189,4 +189,5 @@ LockNote = Annotated[
 LOCK_KEY = Kind(
     "str", _instance(str, "Lock key must be a non-empty string or None: {name} = {value!r}")
 )
-OptionalLockKey = Annotated[str | None, LOCK_KEY]
+# Checked together with the lock: the reply tells who locked what even when the key is none.
+AskedLockKey = Annotated[Any, Kind("str", _anything)]

@@ -67,7 +67,8 @@ async def queue_item_add(
     lock="queue",
     writes=True,
     refused="Failed to add an item: ",
-    reply={"qsize": None, "items": [], "results": []},
+    reply={"qsize": 0, "items": [], "results": []},
+    sized=True,
     phrases=("queue add batch {place?} {items_file}",),
 )
 async def queue_item_add_batch(

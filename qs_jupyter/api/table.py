@@ -40,7 +40,8 @@ class Method:
     ``refused`` precedes the text of a refused request, ``state_refused`` the text of a
     refusal for the present state. ``reply`` names the fields of the reply beyond ``success``
     and ``msg``, with the values they have in a refusal; a field in ``echo`` returns what the
-    request held instead. ``starts`` tells that success means accepted, not done; ``writes``
+    request held instead. A ``sized`` method tells the length of the queue, ``qsize``, in refusals
+    too. ``starts`` tells that success means accepted, not done; ``writes``
     that the method changes what the store keeps and is refused while the store is away.
     ``begins`` and ``done`` are what a verbose log says of a request; nothing if it is ``quiet``.
     """
@@ -53,6 +54,7 @@ class Method:
     state_refused: str
     reply: Mapping[str, Any]
     echo: tuple[str, ...]
+    sized: bool
     phrases: tuple[str, ...]
     starts: bool
     writes: bool
@@ -81,6 +83,7 @@ def method(
     state_refused: str | None = None,
     reply: Mapping[str, Any] | None = None,
     echo: tuple[str, ...] = (),
+    sized: bool = False,
     phrases: tuple[str, ...] = (),
     starts: bool = False,
     writes: bool = False,
@@ -105,6 +108,7 @@ def method(
             state_refused=refused if state_refused is None else state_refused,
             reply=dict(reply or {}),
             echo=echo,
+            sized=sized,
             phrases=phrases,
             starts=starts,
             writes=writes,

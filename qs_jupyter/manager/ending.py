@@ -12,6 +12,7 @@ from typing import Any
 from qs_jupyter.errors import BadRequest, KernelFailure, Refusal, StoreFailure
 from qs_jupyter.manager.core import Core
 from qs_jupyter.model import events
+from qs_jupyter.model.starting import BUSY_KERNEL, holder
 from qs_jupyter.model.state import Phase, Stage
 from qs_kernel_worker.messages import Hold
 
@@ -70,6 +71,10 @@ class Ending:
             raise BadRequest("IPython kernel mode is not enabled")
         if core.model.environment.stage is not Stage.READY:
             raise BadRequest("Worker environment does not exist")
+        thread = core.model.environment.main_thread
+        if thread.is_foreign or thread.job is not None:
+            who = holder(core.model) if thread.is_foreign else ""
+            raise BadRequest(f"Failed to capture IPython kernel: {BUSY_KERNEL}{who}")
         try:
             await core.driver.request(Hold(on=True, seconds=RESERVED_S))
         except KernelFailure as failure:

@@ -48,7 +48,7 @@ class Locking:
         await self._use(lock)
         return self._reply()
 
-    def info(self, key: str | None) -> Reply:
+    def info(self, key: Any) -> Reply:
         """Return what is known about the lock, whether or not the key fits."""
         try:
             self._core.lock.check_info_key(key, emergency_key_is_set=self._emergency_key_is_set)

@@ -81,12 +81,14 @@ class QueueEdits:
     ) -> Item:
         """Return the item of a request, validated against what the group may run."""
         item = prepare_item(raw, user, user_group, uid, **options)
-        catalogue = self._lists.catalogue
-        if not catalogue.has_group(user_group):
-            raise BadRequest(f"Unknown user group: '{user_group}'")
+        self._check_group(user_group)
         if item.item_type == "plan":
-            catalogue.check_plan(item.data, user_group)
+            self._lists.catalogue.check_plan(item.data, user_group)
         return item
+
+    def _check_group(self, user_group: str) -> None:
+        if not self._lists.catalogue.has_group(user_group):
+            raise BadRequest(f"Unknown user group: '{user_group}'")
 
     async def prepared(self, raw: Any, user: str, user_group: str, uid: str | None) -> Item:
         """Return what `prepare` returns; a huge item is prepared while others are served."""
@@ -113,6 +115,9 @@ class QueueEdits:
     ) -> Reply:
         """Add a block of items, or none of them."""
         core = self._core
+        self._check_group(user_group)
+        if not raws:
+            return {"qsize": len(core.queue), "items": [], "results": []}
         try:
             where = positions.parse_place(*place)
         except positions.AmbiguousPlace as refusal:
@@ -158,8 +163,6 @@ class QueueEdits:
 
     def _misplaced(self, raws: list[Any], refusal: Refusal) -> Refusal:
         # A batch tells item by item what is wrong, even when it is wrong for all of them.
-        if not raws:
-            return refusal
         text = f"Failed to add item to queue: {refusal}"
         return self._refused(raws, [{"success": False, "msg": text} for _ in raws])
 

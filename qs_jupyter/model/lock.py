@@ -67,10 +67,7 @@ class Lock:
 
     def check(self, lock_key: Any, scope: Scope | None, *, emergency_key_is_set: bool) -> None:
         """Refuse a request without the key while its scope is locked."""
-        if lock_key is not None and not isinstance(lock_key, str):
-            raise BadRequest(
-                f"Lock key must be a non-empty string or None: lock_key = {lock_key!r}"
-            )
+        _check_optional_key(lock_key)
         if scope is None or not getattr(self, scope):
             return
         if not lock_key or not self.fits(lock_key):
@@ -78,10 +75,8 @@ class Lock:
 
     def check_info_key(self, lock_key: Any, *, emergency_key_is_set: bool) -> None:
         """Refuse a key, when one is given, that would not open the lock."""
-        if lock_key is None:
-            return
-        key = _required_key(lock_key)
-        if self.is_locked and not self.fits(key):
+        _check_optional_key(lock_key)
+        if lock_key is not None and self.is_locked and not self.fits(lock_key):
             raise self._wrong_key(emergency_key_is_set)
 
     def locked_by(
@@ -229,6 +224,11 @@ class LockRequest:
         if note is not None and not isinstance(note, str):
             raise BadRequest(f"Note must be a string or None: note = {note!r}")
         return cls(key, user, environment, queue, note)
+
+
+def _check_optional_key(lock_key: Any) -> None:
+    if lock_key is not None and not isinstance(lock_key, str):
+        raise BadRequest(f"Lock key must be a non-empty string or None: lock_key = {lock_key!r}")
 
 
 def _required_key(lock_key: Any) -> str:

@@ -12,6 +12,7 @@ from qs_kernel_worker.messages import (
     FunctionJob,
     GetStatus,
     PlanJob,
+    ScriptJob,
     StartTask,
     TaskStarted,
     encode,
@@ -29,6 +30,17 @@ async def test_a_task_runs_while_a_plan_runs(bench) -> None:
     assert (await bench.driver.request(GetStatus()))["job"]["uid"] == job.uid
     await bench.let_go()
     await bench.done(job.uid)
+
+
+async def test_the_lists_are_renewed_while_a_plan_runs(bench) -> None:
+    """What ``environment_update`` in the background asks for; the engine is the same one."""
+    job = await bench.submit_plan("held")
+    update = ScriptJob(bench.uid("update"), 1, "", update_re=True)
+    await bench.driver.request(StartTask(encode(update)))
+    done = await bench.done(update.uid)
+    assert (done.outcome, done.msg) == ("completed", "")
+    await bench.let_go()
+    assert (await bench.done(job.uid)).outcome == "completed"
 
 
 async def test_start_and_end_of_a_task_are_told(bench) -> None:
@@ -55,7 +67,8 @@ async def test_a_task_that_is_started_twice_runs_once(bench) -> None:
 
 
 async def test_a_task_is_cancelled(bench) -> None:
-    uid = await bench.background("while True:\n    pass\n")
+    uid = await bench.background("print('begun', flush=True)\nwhile True:\n    pass\n")
+    await bench.recorder.until(lambda: "begun" in bench.recorder.text_of(uid))
     await bench.driver.request(CancelTask(uid))
     done = await bench.done(uid)
     assert done.outcome == "failed"

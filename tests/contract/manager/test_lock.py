@@ -141,6 +141,29 @@ async def test_lock_info_tells_everybody_who_locked_what(closed: RunningManager)
 
 
 @pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("", "Error: Invalid lock key: \nRE Manager is locked by Jane"),
+        (5, "Error: Lock key must be a non-empty string or None: lock_key = 5"),
+    ],
+)
+async def test_lock_info_is_told_even_with_a_key_that_is_none(
+    closed: RunningManager, key: Any, text: str
+) -> None:
+    locked = await ok(closed, "lock", **JANE, queue=True)
+    reply = await closed.call("lock_info", lock_key=key)
+    assert reply["success"] is False
+    assert reply["msg"].startswith(text)
+    for field in ("lock_info", "lock_info_uid"):
+        assert reply[field] == locked[field]
+
+
+async def test_when_nothing_is_locked_any_key_fits(closed: RunningManager) -> None:
+    for key in ("some key", "", None):
+        await ok(closed, "lock_info", lock_key=key)
+
+
+@pytest.mark.parametrize(
     ("params", "text"),
     [
         ({"lock_key": "key", "environment": True}, "User name is not specified"),

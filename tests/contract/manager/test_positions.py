@@ -90,6 +90,9 @@ async def test_insertion_beside_the_running_item(opened: RunningManager) -> None
     update = {"item": plan(4, item_uid=running), **WHO}
     assert "currently running" in await refused(opened, "queue_item_update", **update)
     await refused(opened, "queue_item_move", uid=running, pos_dest=0)
+    await refused(opened, "queue_item_move", pos=0, before_uid=running)
+    await ok(opened, "queue_item_move", pos="back", after_uid=running)
+    assert await numbers(opened) == [2, 3]
     reply = await ok(opened, "queue_item_remove_batch", uids=[running])
     assert reply["items"] == []
 
@@ -299,6 +302,7 @@ async def test_a_batch_is_added_as_one_block(closed: RunningManager) -> None:
 async def test_an_empty_batch_is_a_success(closed: RunningManager) -> None:
     reply = await ok(closed, "queue_item_add_batch", items=[], **WHO)
     assert (reply["qsize"], reply["items"], reply["results"]) == (0, [], [])
+    await ok(closed, "queue_item_add_batch", items=[], **WHO, before_uid="nosuch")
     reply = await ok(closed, "queue_item_move_batch", uids=[], pos_dest="front")
     assert (reply["qsize"], reply["items"]) == (0, [])
     for ignore in (True, False):
@@ -353,6 +357,7 @@ async def test_a_batch_that_cannot_be_inserted_tells_so_of_its_items(
 async def test_a_batch_request_without_its_parameters_has_no_results(
     closed: RunningManager, without: str
 ) -> None:
+    await add(closed, plan(1))
     params: dict[str, Any] = {"items": [plan(1)], **WHO}
     params.pop(without)
     reply = await closed.call("queue_item_add_batch", **params)
@@ -364,7 +369,22 @@ async def test_a_batch_request_without_its_parameters_has_no_results(
     assert reply["success"] is False
     assert reply["msg"].startswith("Failed to add an item: ")
     assert words[without] in reply["msg"]
-    assert (reply["items"], reply["results"]) == ([], [])
+    assert (reply["qsize"], reply["items"], reply["results"]) == (1, [], [])
+
+
+@pytest.mark.parametrize("items", [[NEW, plan(9)], []])
+async def test_a_batch_of_an_unknown_group_is_refused_as_a_whole(
+    closed: RunningManager, items: list[dict[str, Any]]
+) -> None:
+    await add(closed, plan(1))
+    reply = await closed.call("queue_item_add_batch", items=items, user="Max", user_group="zz")
+    assert reply == {
+        "success": False,
+        "msg": "Failed to add an item: Unknown user group: 'zz'",
+        "qsize": 1,
+        "items": [],
+        "results": [],
+    }
 
 
 async def test_a_batch_is_removed_in_its_order(closed: RunningManager) -> None:

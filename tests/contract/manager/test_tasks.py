@@ -277,6 +277,22 @@ async def test_a_reserved_kernel_is_seen_and_released(opened: RunningManager) ->
     assert (status["ip_kernel_state"], status["ip_kernel_captured"]) == ("idle", False)
 
 
+async def test_a_kernel_at_work_cannot_be_reserved(opened: RunningManager) -> None:
+    busy = "Error: Failed to capture IPython kernel: IPython kernel (RE Worker) is busy."
+    reserve = {"test_name": "reserve_kernel"}
+    opened.kernel.start_cell("Mia")
+    assert await refused(opened, "manager_test", **reserve) == (
+        f"{busy} It runs a cell of a console (user 'Mia')."
+    )
+    assert opened.status()["worker_environment_state"] == "idle"
+    opened.kernel.end_cell()
+    await ok(opened, "script_upload", script="1")
+    assert await refused(opened, "manager_test", **reserve) == busy
+    opened.kernel.end_task()
+    await opened.idle()
+    await ok(opened, "manager_test", **reserve)
+
+
 async def test_the_manager_stops_only_when_idle_unless_told_otherwise(
     opened: RunningManager,
 ) -> None:
