@@ -22,7 +22,7 @@ from qs_jupyter.launcher_link import LauncherLink
 from qs_jupyter.launcher_orders import StopReason
 from qs_jupyter.log_lines import LineFormatter
 from qs_jupyter.manager.manager import Manager
-from qs_jupyter.manager.streams import RECONNECT_S, StreamLogHandler, Streams, Terminal
+from qs_jupyter.manager.streams import CONNECTING_S, StreamLogHandler, Streams, Terminal
 from qs_jupyter.open_files import allow_many_connections
 from qs_jupyter.settings import Settings
 from qs_jupyter.store.choice import open_store, store_place
@@ -121,7 +121,8 @@ class Application:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.manager.core.store.bind(self.manager.core.snapshot)
         self.manager.core.store.on_availability(self._store_changed)
-        self.streams.start(self._status, hold_text_s=RECONNECT_S if is_restart else 0.0)
+        hold_text_s = 0.0 if self._publisher is None else CONNECTING_S
+        self.streams.start(self._status, hold_text_s=hold_text_s)
         self._server.start()
         await self._attach_driver()
         await self.manager.recovery.start(is_restart=is_restart)

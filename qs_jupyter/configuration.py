@@ -84,12 +84,10 @@ class _CommandLine:
 
 def _command_line(arguments: Sequence[str], program: str) -> _CommandLine:
     parsed = _parsed(arguments, program)
-    old_flags = {
-        flag: option.flags[0] for option in options().values() for flag in option.flags[1:]
-    }
+    old_flags = {flag: name for name, option in options().items() for flag in option.flags[1:]}
     used = [argument.partition("=")[0] for argument in arguments]
     warnings = [
-        f"Option {flag} is deprecated: use {old_flags[flag]} instead"
+        f"Option {flag} is deprecated: use {options()[old_flags[flag]].flags[0]} instead"
         for flag in used
         if flag in old_flags
     ]
@@ -100,6 +98,9 @@ def _command_line(arguments: Sequence[str], program: str) -> _CommandLine:
     ]
     config = parsed.pop("config")
     launcher = not parsed.pop("no_launcher")
+    for flag, name in old_flags.items():
+        raw = parsed.pop(flag)
+        parsed[name] = raw if parsed[name] is None else parsed[name]
     values = {}
     for name, raw in parsed.items():
         option = options()[name]
@@ -163,7 +164,11 @@ def _parser(program: str) -> ArgumentParser:
         if option.flags:
             count = "+" if option.kind.many else None
             flags, metavar = option.flags, option.kind.metavar
-            target.add_argument(*flags, dest=name, metavar=metavar, help=_help(option), nargs=count)
+            target.add_argument(
+                flags[0], dest=name, metavar=metavar, help=_help(option), nargs=count
+            )
+            for old in flags[1:]:
+                parser.add_argument(old, dest=old, help=argparse.SUPPRESS)
         for switch, (value, text) in option.switches.items():
             target.add_argument(switch, dest=name, action="store_const", const=value, help=text)
     for retired in RETIRED:
@@ -196,7 +201,8 @@ def _environment(environment: Mapping[str, str]) -> FileValues:
     for name, option in options().items():
         for variable in option.env:
             raw = environment.get(variable)
-            if not raw or name in found.values:
+            # For a switch, nothing is a word like others: it means OFF.
+            if raw is None or (not raw and option.kind is not ON_OFF) or name in found.values:
                 continue
             if variable != option.env[0]:
                 found.warnings.append(

@@ -83,7 +83,7 @@ def _plain(chosen: dict[str, str]) -> dict[str, Any]:
     profile_folder = str(_profile_folder(chosen)) if is_named else None
     if not any(name in chosen for name in _CODE):
         assert profile_folder is not None
-        chosen = {"startup_dir": profile_folder}
+        chosen = {**chosen, "startup_dir": profile_folder}
     folder = chosen.get("startup_dir") or profile_folder
     if folder is not None:
         _require_folder(folder)
@@ -177,7 +177,14 @@ def _demo(*, ipython: bool) -> dict[str, Any]:
 
 def demo_ipython_dir() -> Path:
     """Return the folder in which the simulated profile is put for the IPython loader."""
-    return Path(tempfile.gettempdir()).resolve() / f"qserver_{getpass.getuser()}" / "ipython"
+    return Path(tempfile.gettempdir()).resolve() / f"qserver_{_user_name()}" / "ipython"
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in containers that run as a number without a name
+        return str(os.getuid())
 
 
 def install_demo_profile() -> Path:

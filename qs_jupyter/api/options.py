@@ -66,8 +66,10 @@ def split_options(
             break
         name, has_value, value = text.partition("=")
         option = known.get(name)
-        if option is None or (has_value and not option.has_value):
+        if option is None:
             raise PhraseError(f"unknown option {name!r}{did_you_mean(name, known)}")
+        if has_value and not option.has_value:
+            raise PhraseError(f"option {name} takes no value")
         if option.has_value and not has_value:
             if not rest:
                 raise PhraseError(f"option {name} needs a value")

@@ -127,7 +127,7 @@ def parse_map(text: str, what: str, example: str = '{"name": …}') -> Params:
     """
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         value = _python_literal(text, what, f"{error}. A map is expected, like {example}")
     if not isinstance(value, dict):
         raise PhraseError(f"{what} must be a map like {example}, not {text!r}")
@@ -138,11 +138,16 @@ def _python_literal(text: str, what: str, otherwise: str) -> Any:
     from ast import literal_eval  # noqa: PLC0415 - seldom needed
 
     try:
-        return literal_eval(text)
+        value = literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise PhraseError(
             f"{what} is neither JSON nor a Python literal: {text!r}: {otherwise}"
         ) from error
+    try:
+        # What is sent is JSON: a tuple becomes a list, and keys become text.
+        return json.loads(json.dumps(value))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PhraseError(f"{what} holds a value that JSON cannot carry: {error}") from error
 
 
 def _plan(word: str, _speaker: Speaker) -> Params:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from qs_jupyter.errors import QueueServerError, StoreFailure
+from qs_jupyter.errors import ConfigurationError, QueueServerError, StoreFailure
+from qs_jupyter.model.lock import Lock
 from qs_jupyter.settings import Settings, options
 from qs_jupyter.store.choice import store_path, store_place
 from qs_jupyter.version import add_version
@@ -26,8 +27,9 @@ NOT_LOCKED = "No lock was detected."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Remove the lock; return the exit code."""
-    settings = _settings(_parser().parse_args(arguments))
+    given = _parser().parse_args(arguments)
     try:
+        settings = _settings(given)
         record = _clear_redis(settings) if settings.uses_redis else _clear_file(settings)
     except QueueServerError as error:
         print(f"qserver-clear-lock: {error}", file=sys.stderr)
@@ -64,6 +66,8 @@ def _settings(given: argparse.Namespace) -> Settings:
     settings = Settings(
         redis_addr=given.redis_addr, redis_name_prefix=given.redis_name_prefix, store=given.store
     )
+    if settings.uses_redis and settings.store is not None:
+        raise ConfigurationError("Both a Redis server and a store file are given: name one")
     if settings.uses_redis or settings.store is not None:
         return settings
     return Settings(store=os.environ.get(options()["store"].env[0]) or None)
@@ -77,15 +81,17 @@ _OPEN_FACTS = ("environment", "queue", "user", "time", "note")
 
 
 def _locks(text: str | bytes | None) -> dict[str, Any] | None:
-    """Return a record that locks something, None for anything else."""
+    """Return a record that a manager takes for a lock, None for anything else."""
     if text is None:
         return None
     try:
         record = json.loads(text)
-    except ValueError:
-        return {}  # whatever it is, it is in the place of a lock and no manager can read it
-    is_locked = isinstance(record, dict) and (record.get("environment") or record.get("queue"))
-    return record if is_locked else None
+    except (ValueError, RecursionError):
+        record = None
+    # A record that is damaged keeps a manager locked; then there is nothing to show of it.
+    is_locked = Lock.from_record(record, new_uid="").is_locked
+    shown = record if isinstance(record, dict) else {}
+    return shown if is_locked else None
 
 
 def _clear_file(settings: Settings) -> dict[str, Any] | None:

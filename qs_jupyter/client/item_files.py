@@ -52,7 +52,7 @@ def parse_items(name: str, content: bytes) -> list[dict[str, Any]]:
             )
         text = content.decode("utf-8-sig")
         found = _yaml().safe_load(text) if suffix in _YAML else json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ItemFileProblem(f"{name!r} cannot be read: {error}") from error
     except _yaml().YAMLError as error:
         raise ItemFileProblem(f"{name!r} is not valid YAML: {error}") from error

@@ -10,9 +10,12 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import json
 from collections.abc import Iterator, Sequence
+from datetime import date, time
 from pathlib import PurePath
 from typing import IO, Any
+from zipfile import BadZipFile
 
 Rows = Iterator[Sequence[Any]]
 
@@ -61,8 +64,8 @@ def _arguments(cell: Any) -> list[Any]:
     if not isinstance(cell, str):
         return [] if cell is None else [_value(cell)]
     try:
-        return list(ast.literal_eval(f"[{cell}]"))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return list(_literal(f"[{cell}]"))
+    except _NO_LITERAL:
         return [_value(part) for part in cell.split(",")]
 
 
@@ -70,19 +73,37 @@ def _value(cell: Any) -> Any:
     """Return the value of a cell; an empty one is None, what is no literal stays text."""
     if isinstance(cell, float) and cell.is_integer():
         return int(cell)
+    if isinstance(cell, date | time):
+        return cell.isoformat()
     if not isinstance(cell, str):
         return cell
     text = cell.strip()
-    if not text:
-        return None
+    if text in _WORDS:
+        return _WORDS[text]
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return _literal(text)
+    except _NO_LITERAL:
         return text
 
 
+# So spreadsheet programs write what is true or false; as texts, both would count as true.
+_WORDS = {"": None, "TRUE": True, "FALSE": False}
+
+_NO_LITERAL = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+
+
+def _literal(text: str) -> Any:
+    """Return the value of a literal that can be sent: bytes and sets are not."""
+    value = ast.literal_eval(text)
+    json.dumps(value)
+    return value
+
+
 def _csv_rows(file: IO[bytes]) -> Rows:
-    return iter(list(csv.reader(io.StringIO(file.read().decode("utf-8-sig")))))
+    try:
+        return iter(list(csv.reader(io.StringIO(file.read().decode("utf-8-sig")))))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
 
 
 def _xlsx_rows(file: IO[bytes]) -> Rows:
@@ -90,7 +111,10 @@ def _xlsx_rows(file: IO[bytes]) -> Rows:
         import openpyxl  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415
     except ImportError as error:
         raise ValueError("Reading '.xlsx' files needs the package 'openpyxl'") from error
-    sheet = openpyxl.load_workbook(file, read_only=True, data_only=True).active
+    try:
+        sheet = openpyxl.load_workbook(file, read_only=True, data_only=True).active
+    except (BadZipFile, KeyError) as error:
+        raise ValueError(f"it is no '.xlsx' file: {error}") from error
     return iter(list(sheet.iter_rows(values_only=True)))
 
 
@@ -99,5 +123,8 @@ def _xls_rows(file: IO[bytes]) -> Rows:
         import xlrd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415
     except ImportError as error:
         raise ValueError("Reading '.xls' files needs the package 'xlrd'") from error
-    sheet = xlrd.open_workbook(file_contents=file.read()).sheet_by_index(0)
+    try:
+        sheet = xlrd.open_workbook(file_contents=file.read()).sheet_by_index(0)
+    except xlrd.XLRDError as error:
+        raise ValueError(f"it is no '.xls' file: {error}") from error
     return (sheet.row_values(n) for n in range(sheet.nrows))

@@ -63,6 +63,7 @@ def new_kernel(
         kernel.transport_encryption = "required"
     else:
         kernel.transport, kernel.ip = "ipc", files.socket_prefix
+        _earlier_key(kernel, _earlier(kernel, settings, {}))
     return kernel
 
 
@@ -126,8 +127,12 @@ def _use_tcp(kernel: WorkerKernelManager, settings: Settings) -> None:
     earlier = _earlier(kernel, settings, ports)
     for name, port in ports.items():
         setattr(kernel, name, port or int(earlier.get(name, 0)))
-    if "key" in earlier:
-        kernel.session.key = str(earlier["key"]).encode()
+    _earlier_key(kernel, earlier)
+
+
+def _earlier_key(kernel: WorkerKernelManager, earlier: Mapping[str, Any]) -> None:
+    if earlier:
+        kernel.session.key = earlier["key"].encode()
 
 
 def _earlier(
@@ -139,14 +144,20 @@ def _earlier(
         return {}
     try:
         found = json.loads(path.read_text())
-        fits = found["transport"] == "tcp" and found["ip"] == kernel.ip
-        fits = fits and all(port in (0, found[name]) for name, port in ports.items())
+        fits = (found["transport"], found["ip"]) == (kernel.transport, kernel.ip)
+        fits = fits and isinstance(found["key"], str) and found["key"] != ""
+        fits = fits and all(_fits(found[name], port) for name, port in ports.items())
     except (OSError, ValueError, KeyError, TypeError):
         fits = False
     if fits:
         return dict(found)
     path.unlink(missing_ok=True)
     return {}
+
+
+def _fits(found: Any, port: int) -> bool:
+    """Whether a port in a file is one at all, and the one that is asked for if any is."""
+    return type(found) is int and 0 < found < 65536 and port in (0, found)
 
 
 def _address(ip: str) -> str:

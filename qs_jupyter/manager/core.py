@@ -361,9 +361,10 @@ class Core:
             autostart=state.autostart and is_restart,
             stop_pending=state.stop_pending and takes_over,
         )
-        if state.autostart != self.model.autostart:
+        # A new start writes both anew, so that other managers find the keys they know.
+        if not is_restart or state.autostart != self.model.autostart:
             self.record(changes.AutostartSet(self.model.autostart))
-        if state.stop_pending != self.model.stop_pending:
+        if not is_restart or state.stop_pending != self.model.stop_pending:
             self.record(changes.StopPendingSet(self.model.stop_pending))
 
     def snapshot(self) -> StoredState:

@@ -6,6 +6,7 @@ business of the catalogue of plans.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from qs_jupyter.model.item import ITEM_KEYS, Item
 
 QUEUE_ITEM_TYPES = ("plan", "instruction")
 INSTRUCTIONS = ("queue_stop",)
+
+# Of lists and maps, one in the other. What is nested deeper than the encoding or the display of a
+# client can follow would hide the whole queue from it.
+MOST_LEVELS = 200
 
 _KEPT_KEYS = frozenset(ITEM_KEYS) - {"result"}
 _RUNNING_PROPERTIES = ("time_start", "immediate_execution")
@@ -43,7 +48,22 @@ def prepare_item(
         item.text  # noqa: B018  # encoded here, where it can be refused; it is kept
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRequest(f"The item can not be represented as JSON: {error}") from error
+    _check_nesting(item)
     return item
+
+
+def _check_nesting(item: Item) -> None:
+    if item.text.count("[") + item.text.count("{") <= MOST_LEVELS:
+        return
+    containers: list[Any] = [item.data]
+    for _ in range(MOST_LEVELS):
+        parts = itertools.chain.from_iterable(
+            container.values() if isinstance(container, Mapping) else container
+            for container in containers
+        )
+        containers = [part for part in parts if isinstance(part, Mapping | list | tuple)]
+    if containers:
+        raise BadRequest(f"The item is nested too deeply: more than {MOST_LEVELS} levels")
 
 
 def check_structure(raw: Any, item_types: tuple[str, ...] = QUEUE_ITEM_TYPES) -> None:
@@ -92,7 +112,7 @@ def running_form(item: Item, time_start: float, *, immediate: bool = False) -> I
 
     A result kept from an earlier failure does not belong to the new attempt.
     """
-    properties = {**item.data.get("properties", {}), "time_start": time_start}
+    properties = {**properties_of(item), "time_start": time_start}
     if immediate:
         properties["immediate_execution"] = True
     return item.with_changes(result=None, properties=properties)
@@ -105,3 +125,9 @@ def resting_form(item: Item) -> Item:
         return item
     kept = {k: v for k, v in properties.items() if k not in _RUNNING_PROPERTIES}
     return item.with_changes(properties=kept or None)
+
+
+def properties_of(item: Item) -> Mapping[str, Any]:
+    """Return the properties of an item; other programs may have put anything in their place."""
+    properties = item.data.get("properties")
+    return properties if isinstance(properties, Mapping) else {}

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import RedisError, ResponseError, WatchError
 
 from qs_jupyter.errors import ConfigurationError, StoreFailure
 from qs_jupyter.lasting import lasting_objects
@@ -150,6 +150,9 @@ class RedisBackend:
     async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
+        except ResponseError as error:
+            # A key of another kind than ours, no memory left, a replica, a missing password.
+            raise StoreFailure(f"{self._where} refuses a command: {error}") from error
         except (RedisError, OSError) as error:
             raise StoreFailure(f"{self._where} does not answer: {error}") from error
 

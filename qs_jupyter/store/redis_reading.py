@@ -101,8 +101,8 @@ class Reader:
         if "item_uid" not in value:
             self.repairs.append("An item without uid was dropped from the queue")
             return None
-        if not isinstance(value["item_uid"], str) or not isinstance(value.get("name"), str):
-            self._put_aside(raw, "an element of the queue has no proper uid or name")
+        if not _is_item(value):
+            self._put_aside(raw, "an element of the queue has no proper uid, type or name")
             return None
         text = json.dumps(value)
         if text.encode() != raw:
@@ -123,7 +123,7 @@ class Reader:
 
     def _running(self, raw: bytes | None) -> Item | None:
         value = {} if raw is None else _parsed(raw)
-        if isinstance(value, dict) and isinstance(value.get("item_uid"), str):
+        if isinstance(value, dict) and _is_item(value):
             return Item(value)
         if value != {} and raw is not None:
             self._put_aside(raw, "the running plan is not an item")
@@ -155,6 +155,10 @@ def _all(elements: Sequence[bytes]) -> list[Any]:
     if len(values) == len(elements) and all(type(value) is dict for value in values):
         return values
     return [_parsed(raw) for raw in elements]
+
+
+def _is_item(value: dict[str, Any]) -> bool:
+    return all(isinstance(value.get(name), str) for name in ("item_uid", "item_type", "name"))
 
 
 def _parsed(raw: bytes) -> Any:

@@ -122,7 +122,7 @@ class MsgpackCodec:
         parts = [packer.pack_map_header(len(message))]
         for key, value in message.items():
             parts.append(_pack(key))
-            parts.append(_pack(value.plain()) if isinstance(value, ENCODED) else _pack(value))
+            parts.append(_pack(_string_keys(value)))
         return b"".join(parts)
 
 
@@ -165,12 +165,17 @@ def _json_fallback(value: Any) -> Any:
 
 
 def _pack(value: Any) -> bytes:
-    try:
-        return msgpack.packb(_string_keys(value), default=_json_fallback)  # type: ignore[no-any-return]
-    except OverflowError:
-        # Integers beyond 64 bits have no MessagePack form; a float keeps their size.
-        plain = json.loads(json.dumps(value, default=_json_fallback), parse_int=_small)
-        return msgpack.packb(plain)  # type: ignore[no-any-return]
+    # JSON can carry half of a surrogate pair, a byte of an odd file name. Here its escape tells
+    # what was there: otherwise one such item would hide a whole queue.
+    return msgpack.packb(  # type: ignore[no-any-return]
+        value, default=_msgpack_fallback, unicode_errors="backslashreplace"
+    )
+
+
+def _msgpack_fallback(value: Any) -> Any:
+    if isinstance(value, int):
+        return float(str(value))  # beyond 64 bits; a float keeps its size, or is infinite
+    return _json_fallback(value)
 
 
 def _key_text(key: Any) -> str:
@@ -178,13 +183,8 @@ def _key_text(key: Any) -> str:
     return next(iter(json.loads(json.dumps({key: None}, skipkeys=True))), repr(key))
 
 
-def _small(text: str) -> int | float:
-    number = int(text)
-    return number if -(2**63) <= number < 2**64 else float(number)
-
-
 def _string_keys(value: Any) -> Any:
-    """Return the value with map keys as strings, which strict readers insist on."""
+    """Return the value with map keys as strings, which strict readers insist on; JSON has them."""
     if isinstance(value, Mapping):
         return {
             key if isinstance(key, str) else _key_text(key): _string_keys(entry)

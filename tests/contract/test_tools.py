@@ -90,6 +90,19 @@ def test_a_record_that_locks_nothing_stays(tmp_path, capsys):
     assert facts(store) == {"lock", "mode"}
 
 
+@pytest.mark.parametrize("record", [[], None, {}, {"environment": False}, {"queue": 1}, "locked"])
+def test_a_damaged_record_that_keeps_a_manager_locked_is_removed_too(tmp_path, capsys, record):
+    store = store_with(tmp_path / "store.sqlite", record)
+    assert clear_lock.main(["--store", store]) == 0
+    assert "RE Manager lock was cleared" in capsys.readouterr().out
+    assert facts(store) == {"mode"}
+
+
+def test_a_lock_is_not_looked_for_in_two_places(tmp_path, capsys):
+    assert clear_lock.main(["--store", str(tmp_path), "--redis-addr", "localhost"]) == 1
+    assert "name one" in capsys.readouterr().err
+
+
 def test_a_store_that_is_not_there_or_no_store_is_named(tmp_path, capsys):
     assert clear_lock.main(["--store", str(tmp_path / "no.sqlite")]) == 1
     (tmp_path / "text").write_text("not a database, but long enough to be looked at as one" * 30)

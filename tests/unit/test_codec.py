@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgpack
@@ -41,6 +42,25 @@ def test_joined_parts_are_spelled_like_a_message_that_is_encoded_as_a_whole() ->
 def test_a_frame_that_is_no_message_is_refused_with_a_reason(name: str) -> None:
     with pytest.raises(ProtocolFailure, match="Failed to decode the request"):
         codec(name).decode(b"\xc1 not a message")
+
+
+@pytest.mark.parametrize(
+    ("stored", "readable"),
+    [
+        ('{"file": "run\\udcff.dat"}', {"file": r"run\udcff.dat"}),
+        ('{"\\ud800": [1, "\\ud800"]}', {r"\ud800": [1, r"\ud800"]}),
+        ('{"a": [1180591620717411303424]}', {"a": [2.0**70]}),
+        (f'{{"a": -1{"0" * 400}}}', {"a": -math.inf}),
+    ],
+)
+def test_what_messagepack_can_not_carry_is_told_in_another_way_and_hides_nothing_else(
+    stored: str, readable: dict[str, Any]
+) -> None:
+    message = {"items": EncodedList((stored, '{"ü": 1}')), "result": json.loads(stored)}
+    assert msgpack.unpackb(codec("msgpack").encode(message), strict_map_key=True) == {
+        "items": [readable, {"ü": 1}],
+        "result": readable,
+    }
 
 
 @pytest.mark.parametrize(("name", "part"), [("json", "result"), ("msgpack", "items")])

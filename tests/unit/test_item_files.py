@@ -34,7 +34,16 @@ def test_what_is_written_is_read_again(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("a.json", "{"), ("a.yaml", "a: ["), ("a.json", "3"), ("a.yaml", "- 3")]
+    ("name", "text"),
+    [
+        ("a.json", "{"),
+        ("a.yaml", "a: ["),
+        ("a.json", "3"),
+        ("a.yaml", "- 3"),
+        ("a.json", "[" * 100_000),
+        ("a.yaml", "[" * 3_000),
+    ],
+    ids=lambda text: text[:8],
 )
 def test_a_file_without_plans_is_named_in_the_refusal(tmp_path, name, text):
     path = tmp_path / name

@@ -22,6 +22,7 @@ from qs_jupyter.model.item import Item
 from qs_jupyter.model.order_keys import GAP, make_room
 from qs_jupyter.model.positions import BACK, FRONT, After, At, Before, Named
 from qs_jupyter.model.preparation import (
+    MOST_LEVELS,
     prepare_item,
     resting_form,
     running_form,
@@ -375,6 +376,26 @@ def test_what_is_not_an_item_is_refused(raw: Any, text: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         prepare_item(raw, "Jane", "primary", "u1")
     assert text in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "levels"), [("[", "]", 1), ('{"a": ', "}", 1), ('[1, {"[": ', "}]", 2)]
+)
+def test_an_item_is_nested_as_deep_as_every_client_can_follow_and_no_deeper(
+    begin: str, end: str, levels: int
+) -> None:
+    def nested(times: int) -> dict[str, Any]:
+        return {"item_type": "plan", "args": json.loads(begin * times + "1" + end * times)}
+
+    most = (MOST_LEVELS - 1) // levels  # the item itself is one
+    assert prepare_item(nested(most), "Jane", "primary", "u1").uid == "u1"
+    with pytest.raises(BadRequest, match="The item is nested too deeply: more than 200 levels"):
+        prepare_item(nested(most + 1), "Jane", "primary", "u1")
+
+
+def test_many_lists_beside_each_other_are_not_deep() -> None:
+    raw = {"item_type": "plan", "name": "scan", "args": [[[1.5]]] * 5000}
+    assert prepare_item(raw, "Jane", "primary", "u1").data["args"] == raw["args"]
 
 
 def test_an_owner_and_for_updates_a_uid_are_required() -> None:

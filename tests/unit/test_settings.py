@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -85,6 +86,14 @@ def test_old_flags_and_variables_work_with_a_warning():
     assert "--zmq-control-addr" in found.warnings[0]
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_an_old_flag_gives_way_to_the_present_one_in_any_order(turn):
+    flags = ["--zmq-addr=tcp://127.0.0.1:1", "--zmq-control-addr=tcp://127.0.0.1:2"][::turn]
+    found = configure(flags, {})
+    assert found.settings.zmq_control_addr == "tcp://127.0.0.1:2"
+    assert len(found.warnings) == 1
+
+
 def test_retired_options_do_nothing_but_warn(tmp_path):
     file = write(tmp_path / "c.yml", "startup: {keep_re: true}\nrun_engine: {kafka_topic: a}")
     found = configure(["--keep-re", "--config", file], {})
@@ -94,7 +103,15 @@ def test_retired_options_do_nothing_but_warn(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("y", True), ("ON", True), ("1", True), ("off", False), ("F", False), ("perhaps", True)],
+    [
+        ("y", True),
+        ("ON", True),
+        ("1", True),
+        ("off", False),
+        ("F", False),
+        ("", False),
+        ("perhaps", True),
+    ],
 )
 def test_odd_words_for_a_switch_in_the_environment_are_passed_over(text, expected):
     assert settings(QSERVER_USE_IPYTHON_KERNEL=text).use_ipython_kernel is expected
@@ -116,7 +133,8 @@ def test_help_explains_every_option_below_its_section_of_the_config_file(capsys)
     parts = {"network": network, "startup": startup, "worker": worker, "operation": operation}
     for option in options().values():
         for flag in (*option.flags[:1], *option.switches):
-            assert f"  {flag} " in parts[option.key.partition("/")[0]]
+            part = parts[option.key.partition("/")[0]]
+            assert re.search(rf"  {flag}[ ,]", part)
     helps = [text for option in options().values() for _, text in option.switches.values()]
     assert len(set(helps)) == len(helps) == 3
     assert "--keep-re" not in text
@@ -151,6 +169,7 @@ def test_metadata_keys_are_separated_by_colons_in_the_environment():
         ("--device-max-depth=a", "not a whole number"),
         ("--use-ipython-kernel=MAYBE", "neither ON nor OFF"),
         ("--zmq-control-addr=localhost", "is not an address like"),
+        ("--zmq-control-addr=tcp://127.0.0.1:65536", "65536 is not a port number"),
         ("--worker-python=/no/such/python", "not a program"),
     ],
 )
@@ -277,7 +296,8 @@ def test_a_profile_is_looked_up_below_the_root_of_ipython(profile, monkeypatch):
     found = settings("--startup-profile=beamline")
     assert found.startup_folder == str(profile)
     plain = settings("--startup-profile=beamline", "--use-ipython-kernel=OFF")
-    assert plain.startup_dir == str(profile)
+    # Programs that read saved settings find what was given as well.
+    assert (plain.startup_dir, plain.startup_profile) == (str(profile), "beamline")
 
 
 def test_a_script_runs_after_a_profile_or_alone_with_the_plain_loader(profile, tmp_path):
@@ -369,6 +389,13 @@ def test_the_simulated_profile_is_copied_to_a_private_folder_and_kept_fresh(temp
     assert first.read_bytes() == (sim_profile() / first.name).read_bytes()
     assert not (target / "99-left-over.py").exists()
     assert (target / "existing_plans_and_devices.yaml").exists()
+
+
+def test_the_simulated_profile_has_a_place_also_for_a_user_without_a_name(temporary, monkeypatch):
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
+    assert demo_ipython_dir() == temporary / "qserver_2147483641" / "ipython"
 
 
 def test_the_simulated_profile_is_not_put_where_somebody_else_could_lead_it(temporary):

@@ -47,11 +47,32 @@ def test_words_without_quotes_are_text_and_code_is_never_run() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("TRUE", True),
+        ("FALSE", False),
+        ("True", True),
+        ("1e3", 1000.0),
+        ("b'x'", "b'x'"),
+        ("{1}", "{1}"),
+        ("'it''s'", "its"),
+        ("#N/A", "#N/A"),
+        ("[" * 5000, "[" * 5000),
+    ],
+)
+def test_cells_become_what_can_be_sent(cell: str, value: Any) -> None:
+    (found,) = plans(f'plan,args,value\ncount,"{cell}","{cell}"\n')
+    assert found["kwargs"] == {"value": value}
+    assert found["args"] == [value]
+
+
+@pytest.mark.parametrize(
     ("text", "name", "reason"),
     [
         ("a,b\n", "plans.ods", "the kind '.ods' is not supported"),
         ("plan\n", "plans.csv", "the first row must name"),
         ("", "plans.csv", "the first row must name"),
+        ("a,b\ncount," + "x" * 200_000, "plans.csv", "field larger than field limit"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(text: str, name: str, reason: str) -> None:

@@ -31,6 +31,7 @@ from qs_kernel_worker.messages import (
     ScriptJob,
 )
 from tests.contract.kernel.conftest import LIMIT_S
+from tests.contract.kernel.signs import Blocker, gate
 from tests.loop_clock import stopped_clock
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -228,22 +229,19 @@ async def test_an_adopted_worker_that_dies_is_noticed(new_bench) -> None:
     assert not bench.driver.is_running
 
 
-async def block(bench) -> None:
+async def block(bench, folder: Path) -> None:
     """Let the worker sit in C code that never lets Python go on."""
-    # A function called through PyDLL keeps the interpreter lock.
-    await bench.driver.submit(
-        ScriptJob("block", 1, "import ctypes\nctypes.PyDLL(None).sleep(100)\n")
-    )
-    async with asyncio.timeout(LIMIT_S):
-        while await bench.answers(limit_s=0.3):
-            pass
+    blocker = Blocker(folder)
+    await bench.driver.submit(ScriptJob("block", 1, blocker.code))
+    await blocker.has_blocked()
 
 
-async def test_blocked_python_is_told_from_death(new_bench) -> None:
+async def test_blocked_python_is_told_from_death(new_bench, tmp_path) -> None:
     bench = new_bench()
     await bench.open()
     assert await bench.answers()
-    await block(bench)
+    await block(bench, tmp_path)
+    assert not await bench.answers(limit_s=0.3)
     assert bench.driver.is_running
     await bench.driver.kill()
     assert not bench.driver.is_running
@@ -292,12 +290,14 @@ async def test_starting_twice_is_refused(bench) -> None:
         await bench.driver.start()
 
 
-async def test_a_job_during_the_startup_code_is_refused(new_bench) -> None:
-    bench = new_bench({"00-slow.py": "import time\ntime.sleep(0.5)\n"})
-    await bench.driver.start()
-    with pytest.raises(WorkerBusyError, match="the startup code is still running"):
-        await bench.submit_plan("empty")
-    await bench.recorder.event(Opened)
+async def test_a_job_during_the_startup_code_is_refused(new_bench, tmp_path) -> None:
+    with gate(tmp_path) as end:
+        bench = new_bench({"00-slow.py": end.code})
+        await bench.driver.start()
+        with pytest.raises(WorkerBusyError, match="the startup code is still running"):
+            await bench.submit_plan("empty")
+        end.open()
+        await bench.recorder.event(Opened)
 
 
 async def test_stacks_of_a_running_worker_are_shown(bench) -> None:
@@ -349,6 +349,41 @@ async def test_the_open_mode_uses_plain_tcp_and_keeps_a_named_file(new_bench, tm
     assert third["shell_port"] == second["shell_port"] + 1
 
 
+async def test_a_named_file_of_local_sockets_keeps_its_key_too(new_bench, tmp_path) -> None:
+    named = {"ipython_connection_file": "mine.json", "ipython_connection_dir": str(tmp_path)}
+    bench = new_bench(**named)
+    await bench.driver.start()
+    first = bench.driver.connection_info()
+    assert first["transport"] == "ipc"
+    await bench.driver.shutdown()
+    await bench.driver.start()
+    second = bench.driver.connection_info()
+    assert {**second, "jupyter_session": None} == {**first, "jupyter_session": None}
+    await bench.driver.kill()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"shell_port": "many"}, {"hb_port": 0}, {"key": ""}, {"key": None}],
+    ids=["a port in words", "no port", "an empty key", "no key"],
+)
+async def test_a_named_file_that_nobody_can_use_is_written_anew(
+    new_bench, tmp_path, damage: dict[str, object]
+) -> None:
+    path = tmp_path / "mine.json"
+    named = {"ipython_connection_file": path.name, "ipython_connection_dir": str(tmp_path)}
+    bench = new_bench(security="compat", **named)
+    sound = {f"{name}_port": 1 for name in ("shell", "iopub", "stdin", "hb", "control")}
+    sound |= {"transport": "tcp", "ip": "127.0.0.1", "key": "old"}
+    path.write_text(json.dumps({**sound, **damage}))
+    await bench.driver.start()
+    info = bench.driver.connection_info()
+    assert len(info["key"]) > 10
+    assert all(info[name] > 1 for name in sound if name.endswith("_port"))
+    assert json.loads(path.read_text())["key"] == info["key"]
+    await bench.driver.kill()
+
+
 async def test_files_of_dead_workers_are_swept(new_bench) -> None:
     bench = new_bench()
     report = await bench.driver.start()
@@ -382,11 +417,13 @@ async def test_settings_can_be_changed_between_two_workers(new_bench) -> None:
     await other.kill()
 
 
-async def test_a_worker_that_cannot_be_greeted_can_still_be_ended(new_bench, monkeypatch) -> None:
+async def test_a_worker_that_cannot_be_greeted_can_still_be_ended(
+    new_bench, monkeypatch, tmp_path
+) -> None:
     monkeypatch.setattr("qs_jupyter.kernel.jupyter.GREETING_LIMIT_S", 0.3)
     bench = new_bench()
     await bench.open()
-    await block(bench)
+    await block(bench, tmp_path)
     await bench.driver.detach()
     for _ in range(2):
         with pytest.raises(KernelFailure, match="lives but did not answer"):
