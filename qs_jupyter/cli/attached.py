@@ -21,6 +21,10 @@ from typing import Any
 
 from qs_jupyter.attach.interrupt import interrupt_cells
 
+# A busy machine may stand still for seconds. A console that takes the worker for dead meanwhile
+# gives its prompt back, and never shows what the cell printed.
+SILENCE_S = 5.0
+
 _APPLICATIONS = {
     "jupyter_console": ("jupyter_console.app", "ZMQTerminalIPythonApp"),
     "qtconsole": ("qtconsole.qtconsoleapp", "JupyterQtConsoleApp"),
@@ -39,6 +43,7 @@ def attached_application(package: str) -> Any:
             """Build the client from the connection file with everything in it."""
             client = self.kernel_client_class(session=self.session, parent=self)
             client.load_connection_file(self.connection_file)
+            client.hb_channel.time_to_dead = SILENCE_S
             self.kernel_client = client
             client.start_channels()
 

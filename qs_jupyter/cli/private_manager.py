@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -206,7 +207,18 @@ class PrivateManager:
             process = files.read_process()
             if process is not None and process.is_alive():
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                    _kill_group(process.pid)
+
+
+def _kill_group(leader: int) -> None:
+    """Kill a group of processes; return when its leader is gone, for its files go next."""
+    held = [os.pidfd_open(leader)] if hasattr(os, "pidfd_open") else []
+    try:
+        os.killpg(leader, signal.SIGKILL)
+        select.select(held, [], [], END_LIMITS_S[-1] if held else 0)
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
 
 
 async def keep_lines(stream: asyncio.StreamReader, lines: deque[str]) -> None:

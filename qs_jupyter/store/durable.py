@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _FIRST_DELAY_S = 0.05
 _LONGEST_DELAY_S = 0.5
+# A timer that is so late tells of a machine, or a process, that stood still.
+_STALL_S = 0.2
 
 
 class StoreTaken(StoreFailure):
@@ -247,7 +249,11 @@ class DurableStore:
 
     def _lose_patience(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = None
+        timer, self._timer = self._timer, None
+        if timer is not None and loop.time() - timer.when() > _STALL_S:
+            # This process was held up, not the store, whose word may lie there unread.
+            self._timer = loop.call_later(self._patience_s, self._lose_patience)
+            return
         open_writes = [w for w in (*self._under_way, *self._waiting) if not w.future.done()]
         for write in open_writes:
             if write.deadline <= loop.time():

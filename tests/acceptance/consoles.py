@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -101,6 +102,18 @@ class Terminal:
     def enter(self, text: str) -> None:
         """Type a line and the return key."""
         self._process.send(text + "\r")
+
+    def stays_without_prompt(self, seconds: float) -> bool:
+        """Whether no new prompt appears for so long."""
+        # What a prompt begins with, and what is not drawn anew with it.
+        return bool(self._process.expect([r"\x1b\[\?2004h", pexpect.TIMEOUT], timeout=seconds))
+
+    def until_cell_runs(self) -> None:
+        """Wait until a cell has left the prompt, where Ctrl-C is a key and no signal."""
+        deadline = time.monotonic() + LIMIT_S
+        while not self._process.getecho():  # a terminal tells nobody of its mode
+            assert time.monotonic() < deadline, "still at the prompt"
+            select.select([], [], [], 0.02)
 
     def type_end(self) -> None:
         """Press Ctrl-D."""

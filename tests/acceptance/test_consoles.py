@@ -21,7 +21,7 @@ KERNEL, CAPTURED = "ip_kernel_state", "ip_kernel_captured"
 ENGINE = "re_state"
 WHO_HOLDS_IT = (MANAGER, KERNEL, CAPTURED)
 
-CONSOLE_PLAN = "from bluesky.plans import count as c; RE(c([det1], num=50, delay=0.1))"
+CONSOLE_PLAN = "from bluesky.plans import count as c; RE(c([det1], num=300, delay=0.1))"
 
 
 @pytest.fixture
@@ -107,6 +107,19 @@ def until_free(manager: RunningManager) -> Status:
     return manager.until(is_free)
 
 
+def do_when_free(manager: RunningManager, method: str) -> None:
+    """Send a request behind a cell that was answered.
+
+    The manager hears of the beginning and the end of a cell apart from the answer, maybe later.
+    """
+    until_free(manager)
+    reply = manager.ask(method)
+    if not reply["success"]:
+        assert "is busy. It runs a cell" in reply["msg"]
+        until_free(manager)
+        manager.do(method)
+
+
 def no_idle_manager_holds_the_kernel(rows: list[tuple[Any, ...]]) -> bool:
     """Whether ``idle`` and ``paused`` are told only after the kernel was let go."""
     return not any(state in ("idle", "paused") and captured for state, _, captured in rows)
@@ -140,9 +153,11 @@ def test_the_kernel_is_free_as_soon_as_the_environment_is_open(closed: RunningMa
 
 
 def test_the_kernel_is_captured_while_a_plan_runs(opened: RunningManager) -> None:
+    uid = opened.add_held()
     since = opened.status()
-    opened.add_count(num=2, delay=0.1)
     opened.do("queue_start")
+    opened.until_running(uid)
+    opened.gate.touch()
     opened.until(lambda status: status["items_in_history"] == 1)
     opened.until_idle()
     rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED, ENGINE)
@@ -222,7 +237,7 @@ def test_a_reserved_kernel_is_shown_and_let_go_by_itself(
 ) -> None:
     since = opened.status()
     opened.do("manager_test", test_name="reserve_kernel")
-    opened.until(lambda status: status[WORKER] == "reserved")
+    opened.until(lambda status: status[WORKER] == "reserved", since=since)
     assert notebook.run("1")["status"] == "ok"
     until_free(opened)
     rows = story(opened, since, MANAGER, WORKER, KERNEL, CAPTURED)
@@ -262,23 +277,29 @@ def test_a_console_shows_prompt_and_completion_idle_or_not(opened: RunningManage
             second.enter("\x15'typed' + ' cell'")
             pause(opened)
             second.until("'typed cell'")
-    until_free(opened)
-    opened.do("re_abort")
+    do_when_free(opened, "re_abort")
     opened.until_idle()
+
+
+def arrived(notebook: Notebook, code: str) -> str:
+    """Send a cell that waits for the queue; return its id when it has arrived."""
+    cell = notebook.send(code)
+    # Taken in the same order, and answered although the cell waits.
+    notebook.ask("kernel_info")
+    return cell
 
 
 def test_a_cell_typed_while_the_queue_runs_waits_until_it_is_done(
     opened: RunningManager, notebook: Notebook
 ) -> None:
+    first, *_ = opened.add_held(), opened.add_count(), opened.add_count()
     since = opened.status()
-    for _ in range(3):
-        last = opened.add_count(num=2, delay=1)
     opened.do("queue_start")
-    opened.until(lambda status: status[ENGINE] == "running", since=since)
-    cell = notebook.send("print('the cell sees', RE.state)")
+    opened.until_running(first)
+    cell = arrived(notebook, "print('the cell sees', RE.state)")
     assert opened.status()[MANAGER] == "executing_queue"
-    opened.until(lambda status: status["running_item_uid"] == last, since=since)
     assert not notebook.has_reply()
+    opened.gate.touch()
     assert notebook.reply(cell)["status"] == "ok"
     opened.until_text("the cell sees idle")
     until_free(opened)
@@ -287,36 +308,37 @@ def test_a_cell_typed_while_the_queue_runs_waits_until_it_is_done(
     assert ("executing_queue", "busy", False) not in busy
 
 
-def test_cells_may_run_between_plans_and_the_queue_goes_on(make_manager: MakeManager) -> None:
+def is_in_a_cell_between_plans(status: Status) -> bool:
+    return (status[MANAGER], status[KERNEL], status[CAPTURED]) == ("executing_queue", "busy", False)
+
+
+def test_cells_may_run_between_plans_and_the_queue_goes_on(
+    make_manager: MakeManager, gate: Path
+) -> None:
     manager = make_manager().start("--cells-between-plans", "allow")
     manager.open()
-    since = manager.status()
-    for _ in range(3):
-        last = manager.add_count(num=2, delay=1)
+    first, *_ = manager.add_held(), manager.add_count(), manager.add_count()
     with attached(manager) as notebook:
         manager.do("queue_start")
-        manager.until(lambda status: status[ENGINE] == "running")
+        manager.until_running(first)
         # Long enough that the next plan finds the kernel taken.
-        assert notebook.run("import time; time.sleep(0.3)")["status"] == "ok"
-        assert manager.status()["items_in_history"] < 3
-        manager.until(lambda status: status["running_item_uid"] == last, since=since)
+        cell = arrived(notebook, until_there(gate))
+        manager.gate.touch()
+        between = manager.until(is_in_a_cell_between_plans)
+        assert between["items_in_history"] == 1
+        gate.touch()
+        assert notebook.reply(cell)["status"] == "ok"
         manager.until_idle()
-        rows = story(manager, since, MANAGER, KERNEL, CAPTURED)
-        assert ("executing_queue", "busy", False) in rows
         assert [entry["result"]["exit_status"] for entry in manager.history()] == ["completed"] * 3
 
         # Who does not want to wait for the cell stops the queue.
-        for _ in range(2):
-            manager.add_count(num=2, delay=1)
+        manager.gate.unlink()
+        first, *_ = manager.add_held(), manager.add_count()
         manager.do("queue_start")
-        manager.until(lambda status: status[ENGINE] == "running")
-        cell = notebook.send("time.sleep(30)")
-        manager.until(
-            lambda status: (
-                (status[MANAGER], status[KERNEL], status[CAPTURED])
-                == ("executing_queue", "busy", False)
-            )
-        )
+        manager.until_running(first)
+        cell = arrived(notebook, "import time; time.sleep(60)")
+        manager.gate.touch()
+        manager.until(is_in_a_cell_between_plans)
         manager.do("queue_stop")
         manager.until_idle()
         assert manager.status()["items_in_queue"] == 1
@@ -357,7 +379,7 @@ def test_a_plan_of_a_console_is_seen_and_keeps_the_queue_away(
     assert "started outside of the queue" in refusal(opened, "queue_start")
     since = opened.status()
     assert notebook.run("RE.abort();")["status"] == "ok"
-    until_free(opened)
+    opened.until(lambda status: status[ENGINE] == "idle" and is_free(status))
     assert {state for (state,) in story(opened, since, MANAGER)} == {"idle"}
     opened.do("queue_start")
     opened.until(lambda status: status["items_in_history"] == 1)
@@ -388,16 +410,20 @@ def test_autostart_waits_for_the_end_of_a_cell(
     ],
 )
 def test_a_console_that_ends_our_paused_plan_ends_the_item(
-    opened: RunningManager, notebook: Notebook, typed: str, exit_status: str
+    opened: RunningManager, notebook: Notebook, gate: Path, typed: str, exit_status: str
 ) -> None:
-    uid = opened.add_count(num=5, delay=0.1)
+    uid = opened.add_held()
     opened.add_count()
     opened.do("queue_start")
     opened.until_running(uid)
     opened.until(lambda status: len(opened.do("re_runs")["run_list"]) == 1)
     pause(opened)
+    opened.gate.touch()
     since = opened.status()
-    notebook.run(typed)
+    cell = notebook.send(f"{until_there(gate)}\n{typed}")
+    opened.until(lambda status: status[KERNEL] == "busy")
+    gate.touch()
+    notebook.reply(cell)
     opened.until(lambda status: status["items_in_history"] == 1 and status[MANAGER] == "idle")
     until_free(opened)
 
@@ -451,8 +477,7 @@ def test_a_paused_plan_is_not_continued_while_a_cell_runs(
     assert opened.status()[MANAGER] == "paused"
     opened.do("kernel_interrupt")
     assert notebook.reply(cell)["ename"] == "KeyboardInterrupt"
-    until_free(opened)
-    opened.do("re_abort")
+    do_when_free(opened, "re_abort")
     opened.until_idle()
 
 
@@ -491,9 +516,8 @@ def test_a_shutdown_by_a_notebook_is_answered_and_not_obeyed(
     assert notebook.shut_down()["status"] == "ok"
     assert notebook.run("1")["status"] == "ok"
     assert opened.worker_pid == worker
-    until_free(opened)
     opened.add_count()
-    opened.do("queue_start")
+    do_when_free(opened, "queue_start")
     opened.until(lambda status: status["items_in_history"] == 1)
 
 
@@ -506,9 +530,8 @@ def test_output_tells_whether_a_console_or_the_queue_wrote_it(
     since = last_event(opened)
     notebook.run("print('from a cell'); RE.md.get('x'); 6 * 7")
     notebook.run("1 / 0")
-    until_free(opened)
     uid = opened.add_count(num=2)
-    opened.do("queue_start")
+    do_when_free(opened, "queue_start")
     opened.until(lambda status: status["items_in_history"] == 1)
     task = opened.do("script_upload", script="print('from a script')")["task_uid"]
     opened.until_text("from a script")
@@ -641,13 +664,12 @@ def test_a_cell_that_waits_goes_with_its_terminal(opened: RunningManager) -> Non
     pause(opened)  # which lets go what waits
     with attached(opened) as notebook:
         assert notebook.run("assert 'typed_too_late' not in globals()")["status"] == "ok"
-    until_free(opened)
-    opened.do("re_abort")
+    do_when_free(opened, "re_abort")
     opened.until_idle()
 
 
 def test_ctrl_c_stops_the_cell_that_was_typed_and_no_other(
-    opened: RunningManager, notebook: Notebook
+    opened: RunningManager, notebook: Notebook, gate: Path
 ) -> None:
     with terminal(opened.home) as console:
         console.until_prompt()
@@ -658,14 +680,29 @@ def test_ctrl_c_stops_the_cell_that_was_typed_and_no_other(
         console.until_prompt()
         until_free(opened)
 
-        cell = notebook.send("import time; time.sleep(3); 'done'")
+        cell = notebook.send(until_there(gate))
         opened.until(lambda status: status[KERNEL] == "busy")
         console.enter("print('after' + 'wards')")
-        console.until("\n")
+        console.until_cell_runs()
         console.type("\x03")
         console.until("Not interrupted: a cell of another client is running")
+        gate.touch()
         console.until("afterwards")
         assert notebook.reply(cell)["status"] == "ok"
+
+
+def test_a_console_does_not_give_up_a_worker_that_stands_still(opened: RunningManager) -> None:
+    worker = psutil.Process(opened.worker_pid)
+    with terminal(opened.home) as console:
+        console.until_prompt()
+        worker.suspend()
+        try:
+            console.enter("6 * 7")
+            console.until_cell_runs()
+            assert console.stays_without_prompt(3)
+        finally:
+            worker.resume()
+        console.until("42")
 
 
 def test_a_console_asks_its_own_user_for_input(opened: RunningManager) -> None:
