@@ -36,6 +36,27 @@ PROGRAMS = Path(sys.executable).parent
 # Who carries this variable in its environment was started by the manager of a test.
 MARK = "QS_ACCEPTANCE_HOME"
 _ESSENTIAL = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+# Work that goes on until a file is there, however long anybody is kept from his next step.
+HELD_WORK = """
+import itertools, os
+from bluesky.plans import count as _count
+
+def held_count(num, behind, gate):
+    numbers = itertools.count(1)
+
+    def point(detectors):
+        yield from bps.one_shot(detectors)
+        is_held = next(numbers) == behind
+        while is_held and not os.path.exists(gate):
+            yield from bps.sleep(0.02)
+
+    yield from _count([det1, det2], num=num, per_shot=point)
+
+def func_for_test_hold(gate):
+    while not os.path.exists(gate):
+        ttime.sleep(0.02)
+    return "held"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +314,14 @@ class RunningManager:
         """Carry out ``qserver`` with these words."""
         return self.home.qserver(*words)
 
+    def until_terminal(self, pattern: str, begin: int = 0) -> re.Match[str]:
+        """Wait until the terminal from a position on matches; it is written by a thread."""
+        return self.watch.until(
+            lambda: re.compile(pattern).search(self.terminal(), begin),
+            LIMIT_S,
+            f"terminal like {pattern!r}",
+        )  # type: ignore[return-value]
+
     def time_to_type(self, commands: int) -> float:
         """Return seconds in which so many commands are surely carried out on this machine now."""
         begun = time.monotonic()
@@ -382,8 +411,32 @@ class RunningManager:
         reply = self.do("queue_item_add", item=item, user="a test", user_group="primary", **more)
         return str(reply["item"]["item_uid"])
 
+    @property
+    def gate(self) -> Path:
+        """The file that lets held work go on."""
+        return self.home.folder / "gate"
+
+    def hold_work(self) -> None:
+        """Have plan and function that wait for the gate in the environment."""
+        if "held_count" not in self.do("plans_existing")["plans_existing"]:
+            self.do("script_upload", script=HELD_WORK)
+            self.until_idle()
+
+    def held_plan(self, num: int = 2, behind: int = 1) -> dict[str, Any]:
+        """Return a plan that is held behind one of its points, before the next checkpoint."""
+        self.hold_work()
+        kwargs = {"num": num, "behind": behind, "gate": str(self.gate)}
+        return {"item_type": "plan", "name": "held_count", "kwargs": kwargs}
+
+    def add_held(self, num: int = 2, behind: int = 1) -> str:
+        """Append a plan that is held, and return its UID."""
+        item = self.held_plan(num, behind)
+        reply = self.do("queue_item_add", item=item, user="a test", user_group="primary")
+        return str(reply["item"]["item_uid"])
+
     def reset(self) -> None:
         """Be idle with an empty queue and history, whatever a test has left."""
+        self.gate.unlink(missing_ok=True)
         status = self.until_ready()
         if status["manager_state"] == "paused":
             self.do("re_abort")

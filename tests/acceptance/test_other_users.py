@@ -88,6 +88,7 @@ def test_sockets_with_a_path_are_private_and_said_to_be(private: RunningManager)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert modes == {"control": 0o600, "info": 0o600}
+    private.until_terminal("RE Manager is ready")
     assert "All users of this machine can connect" not in private.terminal()
 
 
@@ -196,8 +197,9 @@ def test_paths_are_served_again_after_kills(make_home: MakeHome, make_manager: M
 def test_loopback_is_open_to_other_users_unless_there_is_a_key(make_manager: MakeManager) -> None:
     manager = make_manager()
     manager.start()
-    assert "All users of this machine can connect" in manager.terminal()
-    assert json.loads(stranger_hears(manager.home.control))["manager_state"] == "idle"
+    manager.until_terminal("All users of this machine can connect")
+    heard = stranger_hears(manager.home.control, limit_ms=20_000)
+    assert json.loads(heard)["manager_state"] == "idle"
     assert manager.stop() == 0
 
     public, private_key = generate_keys()
@@ -208,15 +210,15 @@ def test_loopback_is_open_to_other_users_unless_there_is_a_key(make_manager: Mak
         output=subprocess.DEVNULL,
         QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER=private_key,
     )
-    heard = [
+    answers = [
         stranger_hears(manager.home.control, key, limit_ms)
         for key, limit_ms in ((public, 20_000), ("", 1500), (wrong, 1500))
     ]
     launcher.send_signal(signal.SIGINT)
     assert launcher.wait(LIMIT_S) == 0
     # Whoever has the public key is let in: it is what people are given.
-    assert json.loads(heard[0])["msg"].startswith("RE Manager")
-    assert heard[1:] == ["", ""]
+    assert json.loads(answers[0])["msg"].startswith("RE Manager")
+    assert answers[1:] == ["", ""]
 
 
 def test_the_compatible_profile_on_loopback_says_who_can_give_orders(
@@ -224,6 +226,7 @@ def test_the_compatible_profile_on_loopback_says_who_can_give_orders(
 ) -> None:
     manager = make_manager()
     manager.start("--security", "compat")
+    manager.until_terminal("RE Manager is ready")
     assert manager.terminal().count("SECURITY: ") == 1
     assert "every user of this machine can run code as this user" in manager.terminal()
     assert "gives the key of the kernel away" in manager.terminal()
@@ -239,6 +242,7 @@ def test_startup_code_that_everybody_can_change_is_told_at_the_start(
     (folder / "00.py").chmod(0o666)
     manager.start("--startup-dir", str(folder))
     text = f"SECURITY: everybody on this machine can change '{folder / '00.py'}'"
+    manager.until_terminal("RE Manager is ready")
     assert manager.terminal().count(text) == 1
 
 

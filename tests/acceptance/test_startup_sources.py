@@ -144,7 +144,7 @@ def test_an_empty_folder_opens_and_says_so(make_manager: MakeManager) -> None:
     folder = startup(manager.home, {"notes.txt": "", "10-folder.py/inside.py": "1 / 0"})
     manager.start("--startup-dir", str(folder))
     assert opening(manager)["ok"] is True
-    manager.until_text(f"The startup folder '{folder}' holds no startup files")
+    manager.until_terminal(f"The startup folder '{folder}' holds no startup files")
 
 
 def test_a_link_to_a_file_that_is_gone_is_told(make_manager: MakeManager) -> None:
@@ -186,6 +186,7 @@ def test_startup_code_may_print_as_much_as_it_likes(make_manager: MakeManager) -
     assert plans(manager) == {"last"}
     manager.until_text("line 99999\n")
     assert manager.watch.console.count("\nline ") == 100_000
+    manager.until_terminal("line 99999\n")
     assert manager.terminal().count("\nline ") == 100_000
 
 
@@ -396,7 +397,7 @@ def test_a_broken_lists_file_is_told_and_written_anew(
     content = content.replace("{}", str(made_by_evil))
     folder = startup(manager.home, {"00.py": a_plan("good"), LISTS: content})
     manager.start("--startup-dir", str(folder))
-    manager.until_text(rf"{reason}(.|\n)*The lists stay empty until the environment is opened")
+    manager.until_terminal(rf"{reason}(.|\n)*The lists stay empty until the environment is opened")
     assert plans(manager) == set()
     manager.open()
     manager.until_text("were written")
@@ -422,7 +423,7 @@ def test_entries_of_the_lists_file_that_nobody_can_use_are_left_out(
     devices = manager.do("devices_allowed", user_group="primary")["devices_allowed"]
     assert devices.keys() == {"det"}
     for name in ("number", "nameless", "text"):
-        manager.until_text(f"'{name}' is left out")
+        manager.until_terminal(f"'{name}' is left out")
 
 
 def test_a_lists_file_that_cannot_be_written_is_only_told(make_manager: MakeManager) -> None:

@@ -10,7 +10,6 @@ import redis
 from tests.contract.redis_server import running_server
 
 PLAN = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 2}}
-SLOW = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 3, "delay": 1}}
 OWNER = {"user": "ann", "user_group": "primary"}
 
 pytestmark = pytest.mark.xdist_group("store outage")
@@ -59,11 +58,12 @@ def test_edits_are_refused_with_a_sentence_while_reads_go_on(manager, server):
 
 def test_a_plan_that_ends_during_an_outage_is_in_history_when_the_store_returns(manager, server):
     manager.open()
-    for item in (SLOW, PLAN):
+    for item in (manager.held_plan(), PLAN):
         assert add(manager, item)["success"]
     assert manager.ask("queue_start")["success"]
     manager.until(lambda status: status["re_state"] == "running")
     server.stop()
+    manager.gate.touch()
     # The plan goes on and ends; the next one waits until its intent can be written.
     manager.until(lambda status: status["items_in_history"] == 1)
     server.start()
@@ -78,10 +78,11 @@ def test_a_plan_that_ends_during_an_outage_is_in_history_when_the_store_returns(
 
 def test_the_environment_is_not_closed_while_the_worker_alone_knows_an_outcome(manager, server):
     manager.open()
-    assert add(manager, SLOW)["success"]
+    assert add(manager, manager.held_plan())["success"]
     assert manager.ask("queue_start")["success"]
     manager.until(lambda status: status["re_state"] == "running")
     server.stop()
+    manager.gate.touch()
     manager.until(lambda status: status["items_in_history"] == 1)
     manager.until_idle()
     refused = manager.ask("environment_close")

@@ -24,16 +24,10 @@ def queue_get(manager: RunningManager) -> tuple[list[dict[str, Any]], dict[str, 
     return reply["items"], reply["running_item"]
 
 
-def slow_count(manager: RunningManager, commands: int) -> dict[str, Any]:
-    """Return parameters of a plan that runs while so many commands are typed."""
-    return {"num": 5, "delay": manager.time_to_type(commands) / 4}
-
-
-def add_slow(manager: RunningManager, number: int, commands: int) -> list[str]:
-    kwargs = slow_count(manager, commands)
-    plan = json.dumps({"name": "count", "args": [["det1", "det2"]], "kwargs": kwargs})
-    answers = [manager.qserver("queue", "add", "plan", plan) for _ in range(number)]
-    return uids([answer["item"] for answer in answers])
+def type_plan(manager: RunningManager, item: dict[str, Any]) -> str:
+    """Add a plan with a command and return its UID."""
+    answer = manager.qserver("queue", "add", "plan", json.dumps(item))
+    return str(answer["item"]["item_uid"])
 
 
 # ------------------------------------------------------------------------------ adding items
@@ -288,15 +282,9 @@ def test_a_plan_that_does_not_exist_is_refused_with_a_reason(manager: RunningMan
 
 
 def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager) -> None:
+    held, count = opened.held_plan(), {"name": "count", "args": [["det1", "det2"]]}
     begin = len(opened.terminal())
-    first, second, third = add_slow(opened, 3, commands=2)
-    parameters = opened.queue()[0]["kwargs"]
-    opened.do(
-        "queue_item_update",
-        item={**opened.queue()[1], "kwargs": {}},
-        user="qserver-cli",
-        user_group="primary",
-    )
+    first, second, third = (type_plan(opened, item) for item in (held, count, count))
     assert opened.qserver("history", "clear").is_accepted
     status = opened.qserver("status").reply
     assert (status["items_in_queue"], status["items_in_history"]) == (3, 0)
@@ -305,10 +293,10 @@ def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager
     items, running = queue_get(opened)
     assert uids(items) == [second, third]
     assert running["item_uid"] == first
-    assert running["name"] == "count"
-    assert running["kwargs"] == parameters
+    assert (running["name"], running["kwargs"]) == (held["name"], held["kwargs"])
     assert opened.status()["running_item_uid"] == first
 
+    opened.gate.touch()
     opened.until(lambda status: status["items_in_history"] == 3)
     opened.until_idle()
     status = opened.qserver("status").reply
@@ -319,6 +307,7 @@ def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager
     assert {entry["result"]["exit_status"] for entry in history} == {"completed"}
     assert all("properties" not in entry for entry in history)
     # Who looks at the terminal of the service sees a table of each plan.
+    opened.until_terminal("(generator count(.|\n)*){3}", begin)
     terminal = opened.terminal()[begin:]
     assert terminal.count("|   seq_num |") == terminal.count("generator count") == 3
     for earlier, later in itertools.pairwise(history):
@@ -326,8 +315,7 @@ def test_a_started_queue_runs_all_plans_and_archives_them(opened: RunningManager
 
 
 def test_the_queue_is_edited_while_it_runs(opened: RunningManager) -> None:
-    running = opened.add_count(**slow_count(opened, 6))
-    last = opened.add_count()
+    running, last = opened.add_held(), opened.add_count()
     opened.do("queue_start")
     opened.until_running(running)
 
@@ -346,31 +334,34 @@ def test_the_queue_is_edited_while_it_runs(opened: RunningManager) -> None:
     assert answer.code == 2
     assert "Can not insert a plan in the queue before a currently running plan." in answer["msg"]
 
+    opened.gate.touch()
     opened.until(lambda status: status["items_in_history"] == 3)
     opened.until_idle()
     assert uids(opened.history()) == [running, after_running, added]
 
 
 def test_clearing_the_queue_leaves_the_running_plan_alone(opened: RunningManager) -> None:
-    running = opened.add_count(**slow_count(opened, 2))
+    running = opened.add_held()
     opened.add_count()
     opened.do("queue_start")
     opened.until_running(running)
     assert opened.qserver("queue", "clear").is_accepted
     assert queue_get(opened)[1]["item_uid"] == running
+    opened.gate.touch()
     opened.until_idle()
     assert uids(opened.history()) == [running]
 
 
 def test_a_stopped_queue_ends_behind_the_running_plan(opened: RunningManager) -> None:
-    first, second = add_slow(opened, 1, commands=3)[0], opened.add_count()
+    first, second = opened.add_held(), opened.add_count()
     assert opened.qserver("queue", "start").is_accepted
     assert opened.qserver("queue", "stop").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is True
 
-    status = opened.until_idle(limit_s=90)
+    opened.gate.touch()
+    status = opened.until_idle()
     assert status["queue_stop_pending"] is False
     assert status["items_in_queue"] == 1
     assert [entry["result"]["exit_status"] for entry in opened.history()] == ["completed"]
@@ -379,7 +370,7 @@ def test_a_stopped_queue_ends_behind_the_running_plan(opened: RunningManager) ->
 
 
 def test_a_pending_stop_is_taken_back(opened: RunningManager) -> None:
-    added = [*add_slow(opened, 1, commands=5), opened.add_count()]
+    added = [opened.add_held(), opened.add_count()]
     assert opened.qserver("queue", "start").is_accepted
     assert opened.qserver("queue", "stop").is_accepted
     status = opened.qserver("status").reply
@@ -391,7 +382,8 @@ def test_a_pending_stop_is_taken_back(opened: RunningManager) -> None:
     assert status["manager_state"] == "executing_queue"
     assert status["queue_stop_pending"] is False
 
-    status = opened.until_idle(limit_s=90)
+    opened.gate.touch()
+    status = opened.until_idle()
     assert status["items_in_queue"] == 0
     assert uids(opened.history()) == added
 
@@ -418,17 +410,17 @@ def test_the_instruction_queue_stop_stops_the_queue_once(opened: RunningManager)
 
 
 def test_in_loop_mode_finished_plans_come_back_under_new_uids(opened: RunningManager) -> None:
-    uid = opened.add_count()
-    opened.add_count(num=3, delay=0.3)
+    uid, held = opened.add_count(), opened.add_held()
     assert opened.qserver("queue", "mode", "set", "loop", "True").is_accepted
     assert opened.status()["plan_queue_mode"] == {"loop": True, "ignore_failures": False}
     opened.do("queue_start")
-    opened.until(lambda status: status["items_in_history"] == 1)
+    opened.until_running(held)
     opened.do("queue_stop")
+    opened.gate.touch()
     opened.until_idle()
-    assert len(opened.history()) == 2
+    assert uids(opened.history()) == [uid, held]
     items = opened.queue()
-    assert [item["kwargs"]["num"] for item in items] == [1, 3]
+    assert [item["name"] for item in items] == ["count", "held_count"]
     assert uid not in uids(items)
 
 

@@ -13,17 +13,13 @@ pytestmark = pytest.mark.xdist_group("tutorial run engine")
 ROW = r"\n\|\s+{} \|"
 
 
-def begin(
-    manager: RunningManager,
-    *start: str,
-    row: int,
-    num: int = 3,
-    delay: float = 5.0,
-) -> int:
-    """Start a plan and return where its output begins, once a row of its table is there."""
+def begin(manager: RunningManager, *start: str, row: int) -> int:
+    """Start a plan of three points, which is held behind one of them until the gate is there.
+
+    Return where its output begins, once the row of this point is there.
+    """
+    plan = json.dumps(manager.held_plan(3, behind=row))
     position = len(manager.watch.console)
-    kwargs = {"num": num, "delay": delay}
-    plan = json.dumps({"name": "count", "args": [["det1", "det2"]], "kwargs": kwargs})
     assert manager.qserver("queue", "add", "plan", plan).code == 0
     assert manager.qserver(*(start or ("queue", "start"))).is_accepted
     manager.until_text(ROW.format(row), position)
@@ -55,13 +51,14 @@ def test_the_state_of_the_run_engine_is_none_without_an_environment(
 
 
 def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: RunningManager) -> None:
-    position = begin(opened, row=1, delay=opened.time_to_type(2))
+    position = begin(opened, row=1)
     assert opened.qserver("re", "pause").is_accepted
     status = opened.qserver("status").reply
     assert status["manager_state"] == "executing_queue"
     assert status["pause_pending"] is True
     assert status["re_state"] == "running"
 
+    opened.gate.touch()
     opened.until_state("paused")
     status = opened.qserver("status").reply
     assert status["manager_state"] == "paused"
@@ -85,12 +82,13 @@ def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: Runni
 
 def test_an_immediate_pause_repeats_the_point(opened: RunningManager) -> None:
     # The short form of the tutorial starts the queue as well.
-    position = begin(opened, "start", row=2, delay=opened.time_to_type(1))
+    position = begin(opened, "start", row=2)
     assert opened.qserver("re", "pause", "immediate").is_accepted
     status = opened.until_state("paused")
     assert status["re_state"] == "paused"
     assert table_rows(opened.watch.console[position:]) == [1, 2]
 
+    opened.gate.touch()
     assert opened.qserver("re", "resume").is_accepted
     opened.until_text("generator count", position)
     status = opened.until_idle()
@@ -103,15 +101,13 @@ def test_an_immediate_pause_repeats_the_point(opened: RunningManager) -> None:
 def test_a_deferred_pause_behind_the_last_checkpoint_lets_the_plan_finish_and_stops_the_queue(
     opened: RunningManager,
 ) -> None:
+    first, second = opened.add_held(2, behind=2), opened.add_count()
     position = len(opened.watch.console)
-    first = opened.add_count(num=2, delay=1.5)
-    second = opened.add_count()
     opened.do("queue_start")
     opened.until_text(ROW.format(2), position)
-    reply = opened.ask("re_pause", option="deferred")
+    opened.do("re_pause", option="deferred")
+    opened.gate.touch()
     status = opened.until_idle()
-    if not reply["success"]:
-        pytest.skip("the plan had ended before it could be paused")
     assert status["pause_pending"] is False
     assert uids(opened.history()) == [first]
     assert uids(opened.queue()) == [second]
@@ -159,7 +155,7 @@ def test_a_halted_plan_fails_and_a_reopened_environment_runs_plans(
     (entry,) = opened.history()
     assert entry["result"]["exit_status"] == "halted"
     (waiting,) = opened.queue()
-    assert waiting["name"] == "count"
+    assert waiting["name"] == "held_count"
     assert waiting["item_uid"] != entry["item_uid"]
 
     assert opened.qserver("environment", "close").is_accepted

@@ -48,7 +48,7 @@ def test_the_lists_are_written_beside_custom_startup_files(make_manager: MakeMan
     begin = manager.until(lambda status: status["worker_environment_exists"])
     manager.until_text(r"lists of existing plans and devices were written")
     warning = rf"The file with the lists .*\({re.escape(str(folder / LISTS))}\) does not exist"
-    assert re.search(warning, manager.terminal())
+    manager.until_terminal(warning)
     assert names(folder) == before | {LISTS}
     lists = yaml.safe_load((folder / LISTS).read_text())
     assert "count" in lists["existing_plans"]

@@ -12,18 +12,29 @@ from tests.acceptance.running import RunningManager, uids
 pytestmark = pytest.mark.xdist_group("tutorial tasks")
 
 FUNCTION = '{{"name": "function_sleep", "args": [{}], "kwargs": {{}}}}'
+HELD = '{{"name": "func_for_test_hold", "args": ["{}"]}}'
 SCRIPT = """\
 # Add a simple plan
 def count_test(detectors, *, num=1, delay=1):
     yield from count(detectors, num=num, delay=delay)
 
-# Wait for some time to emulate the script with longer execution time
-ttime.sleep({seconds})
+# Wait for a file to emulate the script with longer execution time
+import os
+while not os.path.exists({gate!r}):
+    ttime.sleep(0.02)
 """
 
 
 def execute(manager: RunningManager, seconds: float, *words: str) -> str:
     answer = manager.qserver("function", "execute", FUNCTION.format(seconds), *words)
+    assert answer["success"] is True
+    return str(answer["task_uid"])
+
+
+def execute_held(manager: RunningManager, *words: str) -> str:
+    """Execute a function that goes on until the gate is there."""
+    manager.hold_work()
+    answer = manager.qserver("function", "execute", HELD.format(manager.gate), *words)
     assert answer["success"] is True
     return str(answer["task_uid"])
 
@@ -164,10 +175,9 @@ def test_a_function_runs_in_the_foreground_and_returns_a_result(opened: RunningM
 
 
 def test_functions_in_the_background_leave_the_manager_idle(opened: RunningManager) -> None:
-    seconds = opened.time_to_type(8)
     tasks = []
     for number in (1, 2):
-        tasks.append(execute(opened, seconds, "background"))
+        tasks.append(execute_held(opened, "background"))
         status = opened.qserver("status").reply
         assert status["worker_background_tasks"] == number
         assert status["manager_state"] == "idle"
@@ -182,6 +192,7 @@ def test_functions_in_the_background_leave_the_manager_idle(opened: RunningManag
     opened.until(lambda _status: opened.ask("task_status", task_uid=front)["status"] != "running")
     assert [task_status(opened, uid) for uid in tasks] == ["running", "running"]
 
+    opened.gate.touch()
     opened.until(lambda status: status["worker_background_tasks"] == 0)
     assert [task_status(opened, uid) for uid in tasks] == ["completed", "completed"]
 
@@ -189,8 +200,7 @@ def test_functions_in_the_background_leave_the_manager_idle(opened: RunningManag
 def test_a_foreground_function_keeps_plans_away_but_no_background_function(
     opened: RunningManager,
 ) -> None:
-    seconds = opened.time_to_type(6)
-    front = execute(opened, seconds)
+    front = execute_held(opened)
     opened.add_count()
     refused = opened.qserver("queue", "start")
     assert (refused.code, refused["msg"]) == (2, "RE Manager is busy.")
@@ -205,12 +215,13 @@ def test_a_foreground_function_keeps_plans_away_but_no_background_function(
     )
     assert task_status(opened, front) == "running"
     assert opened.status()["manager_state"] == "executing_task"
+    opened.gate.touch()
     opened.until_idle()
     assert task_status(opened, front) == "completed"
 
 
 def test_a_background_function_starts_while_a_plan_runs(opened: RunningManager) -> None:
-    opened.add_count(num=2, delay=opened.time_to_type(4))
+    opened.add_held()
     opened.do("queue_start")
     opened.until_running()
     refused = opened.qserver("function", "execute", FUNCTION.format(0))
@@ -219,6 +230,7 @@ def test_a_background_function_starts_while_a_plan_runs(opened: RunningManager) 
     uid = execute(opened, 0.1, "background")
     opened.until(lambda _status: opened.ask("task_status", task_uid=uid)["status"] == "completed")
     assert opened.status()["manager_state"] == "executing_queue"
+    opened.gate.touch()
     opened.until_idle()
 
 
@@ -324,7 +336,7 @@ def test_everything_that_can_be_called_can_be_executed(opened: RunningManager) -
 def test_a_script_adds_a_plan_that_can_be_queued_and_run(opened: RunningManager) -> None:
     assert "count_test" not in opened.qserver("allowed", "plans")["plans_allowed"]
     before = opened.status()["plans_allowed_uid"]
-    (opened.home.work / "test_script.py").write_text(SCRIPT.format(seconds=opened.time_to_type(3)))
+    (opened.home.work / "test_script.py").write_text(SCRIPT.format(gate=str(opened.gate)))
     reply = opened.qserver("script", "upload", "test_script.py").reply
     uid = reply.pop("task_uid")
     assert reply == {"success": True, "msg": ""}
@@ -333,6 +345,7 @@ def test_a_script_adds_a_plan_that_can_be_queued_and_run(opened: RunningManager)
     assert status["worker_environment_state"] == "executing_task"
     assert task_status(opened, uid) == "running"
 
+    opened.gate.touch()
     opened.until_idle()
     assert task_status(opened, uid) == "completed"
     result = opened.qserver("task", "result", uid)["result"]

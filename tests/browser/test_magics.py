@@ -39,14 +39,13 @@ def enter(page: NotebookPage, index: int) -> None:
 
 
 def test_a_curve_grows_and_one_stays(manager: RunningManager, open_page: OpenPage) -> None:
-    slowly(manager)
-    plan = SCAN.format(number=25)
+    plan = f"held_count(25, 10, {str(manager.gate)!r})"
+    manager.hold_work()
     page = open_page(LOAD, f"%qserver queue add plan {plan}\n%qserver queue start\n%qserver plot")
     page.run_cell(0)
     page.run_cell(1, wait=False)
-    page.page.wait_for_function(f"() => (({POINTS})()[0] || 0) > 2")
-    early = page.page.evaluate(POINTS)
-    assert early[0] < 25
+    page.page.wait_for_function(f"() => ({POINTS})()[0] === 10")
+    manager.gate.touch()
     page.until_idle()
     assert page.page.evaluate(POINTS) == [25, 25]
     expect(page.page.locator(".qserver-reply .qs-title")).to_contain_text("25 of 25 points")

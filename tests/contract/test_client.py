@@ -30,6 +30,7 @@ from tests.loop_clock import stopped_clock
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 20.0
+LIMIT_MS = LIMIT_S * 1000
 
 Answer = Callable[[dict[str, Any]], Any]
 
@@ -104,7 +105,7 @@ def refuse(_request: dict[str, Any]) -> dict[str, Any]:
 def test_a_request_is_sent_and_its_reply_returned(encoding):
     with (
         serving(echo, encoding=encoding) as server,
-        Client(server.address, encoding=encoding) as client,
+        Client(server.address, encoding=encoding, timeout_s=LIMIT_S) as client,
     ):
         reply = client.request("queue_item_get", pos=-1)
         assert reply["got"] == {"method": "queue_item_get", "params": {"pos": -1}}
@@ -112,7 +113,7 @@ def test_a_request_is_sent_and_its_reply_returned(encoding):
 
 
 def test_a_refusal_is_returned_or_raised_as_asked():
-    with serving(refuse) as server, Client(server.address) as client:
+    with serving(refuse) as server, Client(server.address, timeout_s=LIMIT_S) as client:
         assert client.request("queue_item_add")["success"] is False
         with pytest.raises(RequestRefused, match="Failed to add an item: no") as refusal:
             client.request("queue_item_add", check=True)
@@ -129,7 +130,7 @@ def test_after_a_timeout_the_late_reply_is_not_taken_for_the_next_one():
             go_on.wait(LIMIT_S)
         return {"success": True, "method": request["method"]}
 
-    with serving(answer) as server, Client(server.address) as client:
+    with serving(answer) as server, Client(server.address, timeout_s=LIMIT_S) as client:
         with pytest.raises(NoReply, match="timeout occurred"):
             client.call("slow", {}, timeout_s=0.2)
         assert asked.wait(LIMIT_S)
@@ -145,7 +146,7 @@ def test_nobody_there_is_a_timeout():
 def test_an_unreadable_reply_is_a_failure_of_communication():
     with (
         serving(lambda _request: b"\xff") as server,
-        Client(server.address) as client,
+        Client(server.address, timeout_s=LIMIT_S) as client,
         pytest.raises(CommunicationFailure, match="is not json"),
     ):
         client.request("status")
@@ -155,7 +156,7 @@ def test_an_encrypted_server_answers_only_those_who_know_its_key():
     public, private = generate_keys()
     assert public_key_of(private) == public
     with serving(echo, key=private) as server:
-        with Client(server.address, public_key=public) as client:
+        with Client(server.address, public_key=public, timeout_s=LIMIT_S) as client:
             assert client.request("status")["success"]
         with Client(server.address, timeout_s=0.3) as client, pytest.raises(NoReply):
             client.request("status")
@@ -174,13 +175,13 @@ def test_address_encoding_and_key_come_from_the_environment(monkeypatch):
         monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", server.address)
         monkeypatch.setenv("QSERVER_ZMQ_ENCODING", "msgpack")
         monkeypatch.setenv("QSERVER_ZMQ_PUBLIC_KEY", public)
-        with Client() as client:
+        with Client(timeout_s=LIMIT_S) as client:
             assert client.request("status")["success"]
 
 
 async def test_tasks_may_share_an_asynchronous_client():
     with serving(echo) as server:
-        async with AsyncClient(server.address) as client:
+        async with AsyncClient(server.address, timeout_s=LIMIT_S) as client:
             replies = await asyncio.gather(*(client.request("ping", n=n) for n in range(5)))
     assert [reply["got"]["params"]["n"] for reply in replies] == list(range(5))
 
@@ -203,7 +204,7 @@ async def test_who_waits_for_a_reply_learns_that_the_client_was_closed():
 
 async def test_an_asynchronous_request_times_out_and_raises_refusals():
     with serving(lambda r: None if r["method"] == "slow" else refuse(r)) as server:
-        async with AsyncClient(server.address) as client:
+        async with AsyncClient(server.address, timeout_s=LIMIT_S) as client:
             with pytest.raises(NoReply):
                 await client.call("slow", {}, timeout_s=0.2)
             with pytest.raises(RequestRefused):
@@ -299,7 +300,7 @@ class TinyPublisher:
         self.address = f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}"
 
     def wait_for_subscriber(self) -> bytes:
-        assert self.socket.poll(5000), "nobody subscribed"
+        assert self.socket.poll(LIMIT_MS), "nobody subscribed"
         return self.socket.recv()
 
     def send(self, topic: str, message: Any) -> None:
@@ -335,8 +336,8 @@ def test_console_output_and_information_are_received_apart(publisher):
         }
         publisher.console("text\n")
         publisher.send("QS_Info", {"time": 1.0, "msg": {"status": {"msg": "RE Manager"}}})
-        assert console.recv(5000)["msg"] == "text\n"
-        assert info.recv(5000)["msg"]["status"] == {"msg": "RE Manager"}
+        assert console.recv(LIMIT_MS)["msg"] == "text\n"
+        assert info.recv(LIMIT_MS)["msg"]["status"] == {"msg": "RE Manager"}
 
 
 def test_no_message_is_a_timeout_with_its_limit_and_harmless(publisher):
@@ -354,13 +355,13 @@ def test_unsubscribing_drops_what_was_not_received(publisher):
         publisher.wait_for_subscriber()
         publisher.console("one")
         publisher.console("two")
-        assert console.recv(5000)["msg"] == "one"
+        assert console.recv(LIMIT_MS)["msg"] == "one"
         console.unsubscribe()
         assert publisher.wait_for_subscriber() == b"\x00QS_Console"
         console.subscribe()
         publisher.wait_for_subscriber()
         publisher.console("three")
-        assert console.recv(5000)["msg"] == "three"
+        assert console.recv(LIMIT_MS)["msg"] == "three"
 
 
 def test_an_encrypted_stream_is_read_with_the_key_of_the_manager():
@@ -373,7 +374,7 @@ def test_an_encrypted_stream_is_read_with_the_key_of_the_manager():
             console.subscribe()
             publisher.wait_for_subscriber()
             publisher.console("secret")
-            assert console.recv(5000)["msg"] == "secret"
+            assert console.recv(LIMIT_MS)["msg"] == "secret"
     finally:
         publisher.close()
 
@@ -384,7 +385,7 @@ async def test_messages_are_awaited(publisher):
         await console.recv()
     await asyncio.to_thread(publisher.wait_for_subscriber)
     publisher.console("text")
-    assert (await console.recv(5000))["msg"] == "text"
+    assert (await console.recv(LIMIT_MS))["msg"] == "text"
     console.close()
 
 

@@ -158,7 +158,7 @@ def test_a_silent_manager_is_killed_and_started_again(launch):
 
 
 def test_repeated_quick_deaths_slow_the_restarts_down(launch):
-    run = launch(first_delay=0.3)
+    run = launch(first_delay=0.3, quick_death=60)
     for number in (1, 2, 3):
         os.kill(run.wait_for("ready", number)["pid"], signal.SIGKILL)
     run.wait_for("ready", 4)

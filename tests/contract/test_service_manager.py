@@ -68,7 +68,7 @@ def test_the_service_is_ready_when_it_answers_stays_alive_and_tells_its_end(
     )
     try:
         assert "STATUS=Requests are answered" in listener.until("READY=1")
-        with Client(control) as client:
+        with Client(control, timeout_s=LIMIT_S) as client:
             assert client.request("ping")["manager_state"] == "idle"
         listener.until("WATCHDOG=1")
         listener.until("WATCHDOG=1")

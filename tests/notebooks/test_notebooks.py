@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.acceptance.running import PROGRAMS, Home
+from tests.contract.magics.kernel import be_patient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -69,6 +70,7 @@ def test_a_notebook_runs_from_its_beginning_to_its_end(path: Path, home: Home) -
     environment = {
         name: value for name, value in home.environment.items() if not name.startswith("QSERVER")
     }
+    be_patient(home.folder / "ipython")
     running = subprocess.Popen(
         [str(PROGRAMS / "jupyter-execute"), f"--timeout={LIMIT_S}", path.name],
         cwd=home.work,

@@ -68,7 +68,7 @@ def spin():
 
 def stall(seconds: int = 3600):
     yield from bps.open_run()
-    yield from bps.sleep(0.2)  # first let the manager hear that it runs
+    yield from bps.sleep(1)  # first let the manager hear that it runs
     # A function called through PyDLL keeps the interpreter lock.
     ctypes.PyDLL(None).sleep(seconds)
     yield from bps.close_run()

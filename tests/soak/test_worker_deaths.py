@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -50,9 +49,7 @@ def begin(manager: RunningManager, name: str, **kwargs: float) -> str:
 def until_blocked(manager: RunningManager) -> None:
     status = manager.until(lambda s: not s["worker_responsive"], NOTICED_WITHIN_S)
     assert status["worker_environment_exists"]
-    begun = time.monotonic()
-    assert manager.do("queue_get")["running_item"]
-    assert time.monotonic() - begun < 1.0
+    assert manager.do("queue_get")["running_item"], "the manager goes on while the worker does not"
 
 
 def one_death(manager: RunningManager, name: str, *, with_new_manager: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tornado.httpclient import AsyncHTTPClient
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.acceptance.running import Home
@@ -67,7 +67,7 @@ class Server:
                 try:
                     if (await self.ask("GET", "status"))[0] == 200:
                         return
-                except OSError:
+                except (OSError, HTTPClientError):
                     await asyncio.sleep(0.1)
 
     @asynccontextmanager
@@ -125,7 +125,10 @@ class Channels:
 
     async def run(self, code: str) -> str:
         """Run a cell that prints, and return what it has printed."""
-        msg_id = await self.send_cell(code)
+        return await self.printed(await self.send_cell(code))
+
+    async def printed(self, msg_id: str) -> str:
+        """Return what a cell prints."""
         shown = await self.until(
             lambda message: (
                 message["msg_type"] in ("stream", "error")

@@ -64,6 +64,14 @@ class Notebook:
         assert content["status"] == "ok", f"{content['ename']}: {content['evalue']}"
         return "".join(pieces)
 
+    async def waiting(self, code: str) -> asyncio.Task[str]:
+        """Begin to run a cell while the queue runs; return when it is known to wait."""
+        is_told = asyncio.Event()
+        cell = asyncio.create_task(self.run(code, is_told.set))
+        async with asyncio.timeout(LIMIT_S):
+            await is_told.wait()
+        return cell
+
     async def pid(self) -> int:
         """Return the process in which cells run."""
         return int(await self.run("import os; print(os.getpid())"))
@@ -131,14 +139,15 @@ async def test_a_restart_finds_the_same_worker_again(manager: RunningManager) ->
 
 async def test_a_cell_waits_until_the_queue_is_done(manager: RunningManager) -> None:
     manager.open()
-    for _ in range(2):
-        manager.add_count(num=4, delay=0.3)
+    first, _ = manager.add_held(), manager.add_count()
     async with notebook() as opened:
         manager.do("queue_start")
-        manager.until_running()
+        await asyncio.to_thread(manager.until_running, first)
         # The front end still gets its answers, for a notebook may be opened at any time.
         await opened.client.wait_for_ready(timeout=LIMIT_S)
-        await opened.run("import time; when = time.time()")
+        waiting = await opened.waiting("import time; when = time.time()")
+        manager.gate.touch()
+        await waiting
         assert manager.status()["items_in_history"] == 2
         last = manager.history()[-1]["result"]["time_stop"]
         assert float(await opened.run("print(when)")) >= last
@@ -156,27 +165,28 @@ async def test_an_interrupt_stops_a_cell_and_never_a_plan(manager: RunningManage
         with pytest.raises(AssertionError, match="KeyboardInterrupt"):
             await sleeping
         await asyncio.to_thread(manager.until, lambda status: status["ip_kernel_state"] == "idle")
-        manager.add_count(num=5, delay=0.2)
+        manager.add_held()
         manager.do("queue_start")
         await asyncio.to_thread(manager.until_running)
         with pytest.raises(ShownFailure, match=r"Not\sinterrupted:\sthe\sjob\s.*\(plan\)"):
             await opened.kernel.interrupt_kernel()
-        waiting = asyncio.create_task(opened.run("too_late = 1"))
-        await asyncio.to_thread(manager.until, lambda status: status["items_in_history"] == 0)
+        waiting = await opened.waiting("too_late = 1")
         await opened.kernel.interrupt_kernel()
         with pytest.raises(AssertionError, match="TakenBack"):
             await waiting
+        manager.gate.touch()
         await asyncio.to_thread(manager.until_idle)
     assert [item["result"]["exit_status"] for item in manager.history()] == ["completed"]
 
 
 async def test_shutting_down_during_a_plan_disturbs_nothing(manager: RunningManager) -> None:
     manager.open()
-    manager.add_count(num=5, delay=0.2)
+    manager.add_held()
     manager.do("queue_start")
     await asyncio.to_thread(manager.until_running)
     async with notebook():
         pass
+    manager.gate.touch()
     await asyncio.to_thread(manager.until_idle)
     assert [item["result"]["exit_status"] for item in manager.history()] == ["completed"]
 
@@ -185,7 +195,7 @@ async def test_a_cell_that_waits_is_taken_back_when_its_notebook_is_shut_down(
     manager: RunningManager,
 ) -> None:
     manager.open()
-    manager.add_count(num=10, delay=0.6)
+    manager.add_held()
     manager.do("queue_start")
     await asyncio.to_thread(manager.until_running)
     async with notebook() as closed_soon:
@@ -193,6 +203,7 @@ async def test_a_cell_that_waits_is_taken_back_when_its_notebook_is_shut_down(
         # Answered in the same order, so the cell has arrived.
         await closed_soon.client.wait_for_ready(timeout=LIMIT_S)
     assert manager.status()["manager_state"] == "executing_queue"
+    manager.gate.touch()
     await asyncio.to_thread(manager.until_idle)
     async with notebook() as opened:
         assert await opened.run("print('typed_too_late' in globals())") == "False\n"

@@ -59,17 +59,19 @@ async def test_cells_wait_for_the_queue_and_interrupts_do_not_reach_it(
 ) -> None:
     manager.open()
     _code, kernel = await _open(server)
-    for _ in range(2):
-        manager.add_count(num=4, delay=0.3)
+    first, _ = manager.add_held(), manager.add_count()
     async with server.channels(kernel["id"]) as channels:
         manager.do("queue_start")
-        await asyncio.to_thread(manager.until_running)
+        await asyncio.to_thread(manager.until_running, first)
         code, answer = await server.ask("POST", f"kernels/{kernel['id']}/interrupt")
         assert code == 503
         message = " ".join(answer["message"].split())
         assert message.startswith("Not interrupted: the job ")
         assert message.endswith("(plan) is running")
-        when = float(await channels.run("import time; print(time.time())"))
+        cell = await channels.send_cell("import time; print(time.time())")
+        await channels.until(lambda message: "Waiting: " in message["content"].get("text", ""))
+        manager.gate.touch()
+        when = float(await channels.printed(cell))
     history = manager.history()
     assert [item["result"]["exit_status"] for item in history] == ["completed"] * 2
     assert when >= history[-1]["result"]["time_stop"]
@@ -80,7 +82,7 @@ async def test_a_waiting_cell_is_taken_back_with_the_stop_button(
 ) -> None:
     manager.open()
     _code, kernel = await _open(server)
-    manager.add_count(num=20, delay=0.2)
+    manager.add_held()
     async with server.channels(kernel["id"]) as channels:
         manager.do("queue_start")
         await asyncio.to_thread(manager.until_running)
@@ -91,6 +93,7 @@ async def test_a_waiting_cell_is_taken_back_with_the_stop_button(
         reply = await channels.until(lambda message: message["msg_type"] == "execute_reply")
         assert reply["content"]["ename"] == "TakenBack"
         assert manager.status()["re_state"] == "running"
+        manager.gate.touch()
         await asyncio.to_thread(manager.until_idle)
         assert await channels.run("print('typed_too_late' in globals())") == "False\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 from bluesky_queueserver_api import BFunc, BInst, BPlan, WaitMonitor
@@ -561,11 +562,14 @@ def unknown_methods_and_parameters_are_refused():
 def the_console_is_followed():
     console = RM.console_monitor
     console.enable()
-    RM.script_upload("print('hello, ' + 'walker')")
-    idle()
     text = ""
+    # Nothing tells when a subscription has arrived: the script runs until it is seen.
     while "hello, walker" not in text:
-        text += console.next_msg(timeout=PLAN_LIMIT_S)["msg"]
+        RM.script_upload("print('hello, ' + 'walker')")
+        idle()
+        with suppress(RM.RequestTimeoutError):
+            while "hello, walker" not in text:
+                text += console.next_msg(timeout=1)["msg"]
     RM.item_execute(COUNT)
     idle()
     while "generator count" not in text:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -77,8 +78,17 @@ def held():
 
 
 @bpp.run_decorator(md={})
-def no_more_checkpoints():
+def no_checkpoints():
+    yield from no_checkpoint_until_enough()
+
+
+@bpp.run_decorator(md={})
+def late_checkpoint():
+    yield from no_checkpoint_until_enough()
     yield from bps.checkpoint()
+
+
+def no_checkpoint_until_enough():
     while not enough.is_set():
         yield from bps.sleep(0.02)
     enough.clear()
@@ -99,6 +109,10 @@ def talking(words: str = "hello"):
 
 def double(x):
     return 2 * x
+
+
+def is_enough():
+    return enough.is_set()
 """
 
 
@@ -173,8 +187,14 @@ class Bench:
         return events[-1].seq if events else 0
 
     async def open(self) -> Opened:
+        earlier = len(self.recorder.events)  # those of another worker count from 1 as well
         await self.driver.start()
-        opened: Opened = await self.recorder.event(Opened)
+
+        def find() -> Opened | None:
+            events = [each.event for each in self.recorder.events[earlier:]]
+            return next((event for event in events if isinstance(event, Opened)), None)
+
+        opened: Opened = await self.recorder.until(find)
         return opened
 
     async def answers(self, limit_s: float = LIMIT_S) -> bool:
@@ -277,6 +297,8 @@ async def bench(shared_bench: Bench) -> AsyncIterator[Bench]:
     assert report["job"] is None, "a test left a job behind"
     assert report["background_tasks"] == [], "a test left a background task behind"
     assert report["re_state"] == "idle"
+    is_enough = await bench.function("is_enough")
+    assert is_enough.return_value is False, "the next plan that is held would not be"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -321,9 +343,16 @@ class Console:
 
     async def run(self, code: str) -> dict[str, Any]:
         """Run a cell and wait until it has left the main thread."""
-        since = self._bench.seq
+        earlier = len(self._bench.recorder.events)
         reply = await self.reply(self.client.execute(code))
-        await self._bench.recorder.event(MainThreadChanged, since=since, cell=None)
+
+        def has_left() -> bool:
+            events = [each.event for each in self._bench.recorder.events[earlier:]]
+            cells = [event.cell for event in events if isinstance(event, MainThreadChanged)]
+            came = [bool(cell) and cell["session"] == self.session for cell in cells]
+            return True in came and cells[-1] is None
+
+        await self._bench.recorder.until(has_left)
         await self._bench.until_free()
         return reply
 
@@ -334,7 +363,11 @@ async def _console(bench: Bench) -> AsyncIterator[Console]:
     client.load_connection_file(str(bench.driver.connection_file()))
     client.start_channels(stdin=False, hb=False)
     console = Console(client, bench)
-    await console.reply(client.kernel_info())
+    while True:  # until what is published arrives, too
+        await console.reply(client.kernel_info())
+        with contextlib.suppress(Empty):
+            await client.get_iopub_msg(timeout=0.2)
+            break
     yield console
     client.stop_channels()
 

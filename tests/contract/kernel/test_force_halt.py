@@ -85,6 +85,7 @@ async def test_a_plan_that_ignores_the_first_blow_gets_another(bench) -> None:
     await bench.recorder.until(lambda: "no 1" in bench.recorder.text_of(job.item_uid))
     await bench.let_go()
     assert (await bench.done(job.uid)).outcome in ("completed", "halted")
+    await bench.script("enough.clear()")  # a last blow may have come before the plan did it
     assert (await bench.plan("steps", number=1)).outcome == "completed"
 
 

@@ -16,6 +16,7 @@ from qs_kernel_worker.messages import (
     MainThreadChanged,
     RunEngineChanged,
 )
+from qs_kernel_worker.parked_cells import EXPLAINED_AFTER_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -86,13 +87,21 @@ async def test_the_author_of_a_waiting_cell_is_told_why_it_waits(bench, console)
     assert "Waiting" not in "".join(text.text for text in bench.recorder.texts)
 
 
+async def explain_after(bench: Any, seconds: float) -> None:
+    """Let a cell wait that long before its author is told why."""
+    source = f"from qs_kernel_worker import parked_cells as p\np.EXPLAINED_AFTER_S = {seconds}"
+    assert (await bench.script(source)).outcome == "completed"
+
+
 async def test_a_cell_that_waits_for_a_moment_only_is_not_explained(bench, console) -> None:
     told = Told(console)
+    await explain_after(bench, 1000)  # which is no moment, also when all processes stand still
     await bench.driver.request(Hold(True, seconds=0.1))
     cell = console.client.execute("1")
     await console.reply(cell)
     await told.until("status", cell, execution_state="idle")
     await bench.until_free()
+    await explain_after(bench, EXPLAINED_AFTER_S)
     assert "stream" not in told.types()
     assert "clear_output" not in told.types()
 

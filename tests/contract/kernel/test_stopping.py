@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from qs_jupyter.errors import KernelFailure
-from qs_kernel_worker.messages import FunctionJob, GetStatus, Interrupt
-from tests.contract.kernel.conftest import LIMIT_S
+from qs_kernel_worker.messages import FunctionJob, GetStatus, Interrupt, ScriptJob
+from tests.contract.kernel.signs import Blocker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,12 +33,6 @@ STUBBORN = {
             except KeyboardInterrupt:
                 pass  # it came before the C code
         """,
-    "keeps the interpreter in C code": """
-        import ctypes
-        print("begun", flush=True)
-        time.sleep(0.3)  # the text leaves in another thread
-        ctypes.PyDLL(None).sleep(100)
-        """,
     "ignores signals": """
         import signal
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -54,6 +48,7 @@ STUBBORN = {
         """,
 }
 INTERRUPTED = "runs on its own loop"
+BLOCKED = "keeps the interpreter in C code"
 
 
 async def started(bench, body: str) -> str:
@@ -67,18 +62,19 @@ async def started(bench, body: str) -> str:
     return uid
 
 
-@pytest.mark.parametrize("kind", STUBBORN)
-async def test_whatever_the_worker_does_it_can_be_destroyed(new_bench, kind) -> None:
+@pytest.mark.parametrize("kind", [*STUBBORN, BLOCKED])
+async def test_whatever_the_worker_does_it_can_be_destroyed(new_bench, tmp_path, kind) -> None:
     bench = new_bench()
     await bench.open()
-    uid = await started(bench, STUBBORN[kind])
     process = psutil.Process(bench.driver._link.provisioner.pid)
-    if kind == "keeps the interpreter in C code":
-        async with asyncio.timeout(LIMIT_S):
-            while await bench.answers(limit_s=0.3):
-                pass
+    if kind == BLOCKED:
+        blocker = Blocker(tmp_path)
+        await bench.driver.submit(ScriptJob(bench.uid("blocked"), 1, blocker.code))
+        await blocker.has_blocked()
+        assert not await bench.answers(limit_s=0.3)
         assert bench.driver.is_running
     else:
+        uid = await started(bench, STUBBORN[kind])
         await bench.driver.request(Interrupt())
         if kind == INTERRUPTED:
             assert (await bench.done(uid)).outcome == "failed"
@@ -106,7 +102,10 @@ async def test_a_stopped_process_is_destroyed(new_bench) -> None:
 CHILDREN = """
 import multiprocessing
 child = subprocess.Popen(["sleep", "1000"])
-shell = subprocess.Popen("sleep 1001; true", shell=True)
+shell = subprocess.Popen(
+    "sleep 1001 & echo begun; wait", shell=True, stdout=subprocess.PIPE
+)
+shell.stdout.readline()
 deaf = subprocess.Popen([sys.executable, "-c", '''
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

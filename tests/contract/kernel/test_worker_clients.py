@@ -61,27 +61,28 @@ async def test_a_cell_runs_after_the_plan_that_was_running(bench, console) -> No
 
 
 async def reserve_after_plans(bench, seconds: float) -> None:
-    """Let cells wait that long for another plan, longer than this process may stall."""
+    """Let cells wait that long for another plan, and no longer for one that ended before."""
     done = await bench.script(
         "from ipykernel.kernelapp import IPKernelApp\n"
-        f"IPKernelApp.instance().worker.main_thread._next_plan_within_s = {seconds}\n"
+        "main_thread = IPKernelApp.instance().worker.main_thread\n"
+        f"main_thread._next_plan_within_s, main_thread._reserved_until = {seconds}, 0.0\n"
     )
     assert done.outcome == "completed", done
 
 
 async def test_a_cell_does_not_get_between_two_plans_of_a_queue(bench, console) -> None:
-    await reserve_after_plans(bench, seconds=2)
+    await reserve_after_plans(bench, seconds=1000)
     job = await started(bench, "steps", number=3)
     reply = asyncio.create_task(console.run("print('cell')"))
     await bench.done(job.uid)
     for _ in range(3):
         await bench.plan("steps", number=1)
     assert not reply.done()
+    await reserve_after_plans(bench, seconds=NEXT_PLAN_WITHIN_S)
     assert (await reply)["status"] == "ok"
     await bench.recorder.until(lambda: "cell" in bench.recorder.text_of(console.session))
     kinds = [getattr(n, "source", type(n).__name__) for n in bench.recorder.story]
     assert kinds.index("console") > max(i for i, k in enumerate(kinds) if k == "JobDone")
-    await reserve_after_plans(bench, seconds=NEXT_PLAN_WITHIN_S)
 
 
 async def test_a_hold_keeps_cells_waiting_between_plans(bench, console) -> None:
@@ -104,11 +105,12 @@ async def test_a_hold_with_a_limit_ends_by_itself(bench, console) -> None:
 
 async def test_a_job_is_refused_while_a_cell_runs(bench, console) -> None:
     since = bench.seq
-    reply = asyncio.create_task(console.run("time.sleep(0.3)"))
+    reply = asyncio.create_task(console.run("enough.wait(); enough.clear()"))
     change = await bench.recorder.event(MainThreadChanged, since=since, busy=True)
     assert change.cell["session"] == console.session
     with pytest.raises(WorkerBusyError, match="a cell of another client is running"):
         await bench.submit_plan("empty")
+    await bench.let_go()
     await reply
     await bench.recorder.event(MainThreadChanged, since=since, busy=False)
     assert (await bench.plan("empty")).outcome == "completed"

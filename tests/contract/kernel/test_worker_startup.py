@@ -18,19 +18,22 @@ from qs_kernel_worker.messages import (
     StartupProgress,
 )
 from tests.contract.kernel.conftest import LIMIT_S
+from tests.contract.kernel.signs import gate
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_worker_answers_before_its_startup_code_ends(new_bench) -> None:
-    bench = new_bench({"00-slow.py": "import time\ntime.sleep(0.5)\n"})
-    report = await bench.driver.start()
-    assert report.phase == "starting"
-    opened = await bench.recorder.event(Opened)
+async def test_the_worker_answers_before_its_startup_code_ends(new_bench, tmp_path) -> None:
+    with gate(tmp_path) as end:
+        bench = new_bench({"00-slow.py": f"{end.code}\nimport time\ntime.sleep(0.1)\n"})
+        report = await bench.driver.start()
+        assert report.phase == "starting"
+        end.open()
+        opened = await bench.recorder.event(Opened)
     assert opened.ok
     [file] = opened.report["files"]
     assert file["ok"]
-    assert file["seconds"] > 0.4
+    assert file["seconds"] >= 0.1
 
 
 async def test_progress_is_told_file_by_file(new_bench) -> None:
@@ -97,10 +100,12 @@ async def test_a_file_that_hangs_is_named_and_can_be_interrupted(new_bench) -> N
     assert "KeyboardInterrupt" in opened.traceback
 
 
-async def test_a_file_that_ends_the_process_is_told_as_a_death(new_bench) -> None:
-    bench = new_bench({"00-end.py": "import os, time\ntime.sleep(0.5)\nos._exit(7)\n"})
-    await bench.driver.start()
-    await bench.recorder.until(lambda: bench.recorder.deaths)
+async def test_a_file_that_ends_the_process_is_told_as_a_death(new_bench, tmp_path) -> None:
+    with gate(tmp_path) as end:
+        bench = new_bench({"00-end.py": f"{end.code}\nimport os\nos._exit(7)\n"})
+        await bench.driver.start()
+        end.open()
+        await bench.recorder.until(lambda: bench.recorder.deaths)
     assert "exit code 7" in bench.recorder.deaths[0]
     assert not bench.driver.is_running
     assert list(bench.runtime.path.glob("worker-new*.json")) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ import zmq.asyncio
 from qs_jupyter.client.async_client import AsyncClient
 from qs_jupyter.huge_json import HUGE_BYTES, is_huge
 from qs_jupyter.testing.running_manager import RunningManager, quiet_settings
-from qs_jupyter.wire.codec import codec
+from qs_jupyter.wire.codec import JsonCodec, codec
 from tests.contract.manager.words import WHO, ok, plan, refused
 
 # Tiny ones among them, which are spelt with exponents.
@@ -70,7 +71,16 @@ async def test_a_huge_item_among_others_of_a_batch_keeps_its_place(
         assert (await ours.request("queue_get"))["items"] == reply["items"]
 
 
-async def test_who_comes_later_need_not_wait_for_a_huge_request(opened: RunningManager) -> None:
+async def test_who_comes_later_need_not_wait_for_a_huge_request(
+    opened: RunningManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_decode, decode = threading.Event(), JsonCodec.decode_huge
+
+    def decode_later(ours: JsonCodec, frame: bytes) -> Any:
+        assert may_decode.wait(20)
+        return decode(ours, frame)
+
+    monkeypatch.setattr(JsonCodec, "decode_huge", decode_later)
     frames = [
         {"method": "queue_item_add", "params": {"item": POINTS, **WHO}},
         {"method": "queue_get"},
@@ -79,9 +89,11 @@ async def test_who_comes_later_need_not_wait_for_a_huge_request(opened: RunningM
         socket.connect(opened.application.control_address)
         for frame in frames:
             await socket.send_multipart([b"", json.dumps(frame).encode()])
+        replies = []
         async with asyncio.timeout(20):
-            replies = [json.loads((await socket.recv_multipart())[-1]) for _ in frames]
-    # One at a time, the second answer would come last and hold the item.
+            for _ in frames:
+                replies.append(json.loads((await socket.recv_multipart())[-1]))
+                may_decode.set()
     assert replies[0]["items"] == []
     assert replies[1]["item"]["args"] == POINTS["args"]
 

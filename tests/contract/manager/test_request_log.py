@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from qs_jupyter.client.async_client import AsyncClient
-from qs_jupyter.testing.running_manager import RunningManager, quiet_settings
+from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager, quiet_settings
 from tests.contract.manager.words import add, ok, plan
 
 VERBOSE = quiet_settings(console_logging_level=logging.DEBUG)
@@ -57,7 +57,7 @@ async def test_a_refusal_is_told_with_its_reason_and_without_keys(caplog) -> Non
 async def test_what_is_asked_for_all_the_time_is_not_told(caplog) -> None:
     async with RunningManager(settings=VERBOSE) as running:
         caplog.clear()
-        async with AsyncClient(running.application.control_address) as client:
+        async with AsyncClient(running.application.control_address, timeout_s=LIMIT_S) as client:
             await client.request("status")
             await client.request("ping")
         # A line about it would be the next event that it waits for.

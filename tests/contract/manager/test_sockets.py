@@ -36,7 +36,7 @@ async def exchange(socket: zmq.asyncio.Socket, *frames: bytes) -> Any:
 async def test_a_client_reaches_the_manager(encoding: str) -> None:
     async with RunningManager(settings=quiet_settings(zmq_encoding=encoding)) as running:
         address = running.application.control_address
-        async with AsyncClient(address, encoding=encoding) as client:
+        async with AsyncClient(address, encoding=encoding, timeout_s=LIMIT_S) as client:
             status = await client.request("status")
             assert status["msg"].startswith("RE Manager")
             await ok(running, "environment_open")
@@ -122,6 +122,22 @@ async def test_an_item_with_bytes_in_it_is_refused_because_json_has_none(
         assert reply["success"] is False
         assert "can not be represented as JSON" in reply["msg"]
         assert (await running.call("queue_get"))["items"] == []
+
+
+async def test_an_item_that_no_reply_could_carry_is_refused_and_the_queue_stays_readable(
+    context: zmq.asyncio.Context,
+) -> None:
+    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
+        socket = context.socket(zmq.REQ)
+        socket.connect(running.application.control_address)
+        item = plan(1, meta={"text": "here it is"})
+        request = msgpack.packb({"method": "queue_item_add", "params": {"item": item, **WHO}})
+        # A list in a list in a list …, deeper than the library packs by itself.
+        deep = request.replace(msgpack.packb("here it is"), b"\x91" * 700 + b"\x90")
+        assert msgpack.unpackb(await exchange(socket, deep))["success"] is False
+        listed = msgpack.unpackb(await exchange(socket, msgpack.packb({"method": "queue_get"})))
+        assert listed["success"] is True
+        assert listed["items"] == []
 
 
 async def test_a_client_that_leaves_before_its_reply_costs_nothing(

@@ -11,7 +11,7 @@ import pytest
 from qs_jupyter.client.async_client import AsyncClient
 from qs_jupyter.client.client import Client
 from qs_jupyter.client.connection import NoReply, RequestRefused
-from qs_jupyter.testing.running_manager import RunningManager
+from qs_jupyter.testing.running_manager import LIMIT_S, RunningManager
 from tests.contract.manager.words import add, ok, plan
 
 Wait = Callable[..., Awaitable[dict[str, Any]]]
@@ -22,11 +22,11 @@ def wait_for(request: pytest.FixtureRequest, opened: RunningManager) -> Wait:
     """The method of both clients, each with a client of its own."""
 
     async def wait_in_a_thread(*arguments: Any) -> dict[str, Any]:
-        with Client(opened.application.control_address) as client:
+        with Client(opened.application.control_address, timeout_s=LIMIT_S) as client:
             return await asyncio.to_thread(client.wait_for, *arguments)
 
     async def wait(*arguments: Any) -> dict[str, Any]:
-        async with AsyncClient(opened.application.control_address) as client:
+        async with AsyncClient(opened.application.control_address, timeout_s=LIMIT_S) as client:
             return await client.wait_for(*arguments)
 
     return wait if request.param == "AsyncClient" else wait_in_a_thread
@@ -63,7 +63,7 @@ async def test_an_item_that_is_removed_is_refused(opened: RunningManager, wait_f
 
 async def test_requests_do_not_wait_behind_a_waiting_task(opened: RunningManager) -> None:
     (uid,) = await add(opened, plan(1))
-    async with AsyncClient(opened.application.control_address) as client:
+    async with AsyncClient(opened.application.control_address, timeout_s=LIMIT_S) as client:
         waiting = asyncio.create_task(client.wait_for(uid))
         await asyncio.sleep(0)
         assert (await client.request("ping"))["items_in_queue"] == 1
