@@ -7,6 +7,7 @@ are joined into the reply as they are, so reading a queue of 50 000 items encode
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -173,8 +174,11 @@ def _pack(value: Any) -> bytes:
 
 
 def _msgpack_fallback(value: Any) -> Any:
-    if isinstance(value, int):
-        return float(str(value))  # beyond 64 bits; a float keeps its size, or is infinite
+    if isinstance(value, int):  # beyond 64 bits; a float keeps its size
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     return _json_fallback(value)
 
 
