@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qs_jupyter.magics.failures import MagicFailure
-from qs_jupyter.magics.selection import find
+from qs_jupyter.magics.selection import find, task_uid
 
 
 def item(uid: str, name: str = "count", **more: Any) -> dict[str, Any]:
@@ -36,3 +36,8 @@ def test_the_shortest_beginning_of_a_uid_is_told() -> None:
         find("bb", [FIRST, SECOND])
     with pytest.raises(MagicFailure, match="did you mean count"):
         find("coutn", [FIRST, SECOND])
+
+
+def test_where_no_task_is_known_none_is_the_latest() -> None:
+    with pytest.raises(MagicFailure, match="no task was begun from here"):
+        task_uid("", [])

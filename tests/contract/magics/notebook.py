@@ -82,6 +82,7 @@ class ManagerThread:
     def reset(self) -> None:
         """Forget what the test before has left."""
         status = self.call("status")
+        assert status["lock"] == {"environment": False, "queue": False}, "a test left a lock behind"
         kernel = self.running.kernel
         kernel.endings.clear()
         kernel.start_failure = None

@@ -86,6 +86,7 @@ def test_the_key_is_kept_until_unlock_and_no_longer(
     text = notebook.bad("%qserver queue clear")
     assert "Invalid lock key" in text
     assert "bob" in text
+    manager.call("unlock", lock_key="another")
 
 
 def test_a_wrong_key_is_refused_at_the_prompt(
