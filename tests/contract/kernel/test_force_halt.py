@@ -40,13 +40,16 @@ def blocking_run():
     while True:
         pass
 
+def spin():
+    while not enough.is_set():
+        pass
+
 def stubborn():
     yield from bps.null()
     print("begins", flush=True)
     for n in range(2):
         try:
-            while not enough.is_set():
-                pass
+            spin()  # a loop right here would not always be inside of the try for Python 3.12
         except KeyboardInterrupt:
             print("no", n, flush=True)
     enough.wait()
