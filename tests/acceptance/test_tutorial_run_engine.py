@@ -65,6 +65,7 @@ def test_a_deferred_pause_finishes_the_point_which_is_not_repeated(opened: Runni
     assert status["pause_pending"] is False
     assert status["re_state"] == "paused"
     assert status["worker_environment_state"] == "idle"
+    opened.until_text(r"Pausing\.\.\.\n", position)
     output = opened.watch.console[position:]
     assert table_rows(output) == [1]
     assert "Deferred pause acknowledged. Continuing to checkpoint.\nPausing...\n" in output
