@@ -26,7 +26,7 @@ LOGGING_LEVELS = {"VERBOSE": 10, "NORMAL": 20, "QUIET": 30, "SILENT": 51}
 # The alphabet of Z85, in which keys of encrypted 0MQ sockets are spelled.
 _Z85 = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 
-_LAST_PORT = 65535
+LAST_PORT = 65535
 
 _IPV4 = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
 
@@ -83,8 +83,8 @@ def port(channel: str) -> Kind:
             raise ConfigurationError(
                 f"Incorrect value for IPython {channel} port: {raw!r} (must be 'int')"
             ) from None
-        if not 0 < number <= _LAST_PORT:
-            raise ConfigurationError(f"{where}: {number} is not a port number (1-{_LAST_PORT})")
+        if not 0 < number <= LAST_PORT:
+            raise ConfigurationError(f"{where}: {number} is not a port number (1-{LAST_PORT})")
         return number
 
     return Kind("PORT", read)
@@ -155,8 +155,8 @@ def _address(raw: Any, where: str) -> str | Unset:
     if protocol == "tcp" and separator and re.fullmatch(r".+:(\d{1,5}|\*)", rest):
         port = rest.rpartition(":")[2]
         # 0MQ would bind the rest of the division by 65536.
-        if port != "*" and int(port) > _LAST_PORT:
-            raise ConfigurationError(f"{where}: {port} is not a port number (1-{_LAST_PORT})")
+        if port != "*" and int(port) > LAST_PORT:
+            raise ConfigurationError(f"{where}: {port} is not a port number (1-{LAST_PORT})")
         return text
     raise ConfigurationError(
         f"{where}: {text!r} is not an address like tcp://127.0.0.1:60615 or ipc:///path"

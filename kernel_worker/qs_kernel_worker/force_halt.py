@@ -15,7 +15,6 @@ is set as soon as it no longer does; ``_halt_coro``.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import inspect
 import logging
 import sys
@@ -23,6 +22,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+from qs_kernel_worker.interrupts import interrupt_thread
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class ForceHalt:
                 return
             if is_in_plan(sys._current_frames().get(self._engine._th.ident), self._engine):
                 self.has_struck = True
-                _raise_in(self._engine._th)
+                interrupt_thread(self._engine._th)
             if self._turns():
                 return
         logger.error(
@@ -118,9 +119,3 @@ def is_in_plan(frame: FrameType | None, engine: Any) -> bool:
     while frame is not None and frame.f_code is not run:
         above, frame = frame, frame.f_back
     return frame is not None and above is not None and carries_out_plan(engine)
-
-
-def _raise_in(thread: threading.Thread) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt)
-    )

@@ -9,6 +9,7 @@ it was meant for.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -95,6 +96,16 @@ class Interrupts:
         if self._in_user_code:
             raise KeyboardInterrupt
         self._waits_for = self._holder()
+
+
+def interrupt_thread(thread: threading.Thread) -> None:
+    """Raise KeyboardInterrupt in a thread that is not the main one, when it next runs Python code.
+
+    Code that waits in a C library gets it only when it returns.
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt)
+    )
 
 
 def _main_ident() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import inspect
 import logging
 import threading
@@ -13,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from qs_kernel_worker import plain_data, plan_call, scripts
+from qs_kernel_worker.interrupts import interrupt_thread
 from qs_kernel_worker.lists import Lists
 from qs_kernel_worker.messages import FunctionJob, JobDone, ScriptJob, TaskStarted
 from qs_kernel_worker.outbox import Outbox
@@ -163,9 +163,7 @@ class BackgroundTasks:
         thread = self._threads.get(uid)
         if thread is None or thread.ident is None:
             raise RuntimeError(f"No background task with uid {uid!r} is running")
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
-        )
+        interrupt_thread(thread)
 
     def _run(self, job: Task) -> None:
         def prepare() -> None:

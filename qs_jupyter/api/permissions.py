@@ -37,8 +37,9 @@ async def permissions_reload(
     A file that is missing or not valid is named, and nothing changes.
     """
     permissions = await manager.permissions.read(from_file=restore_permissions)
+    tried = await manager.lists.tried(permissions)
     if restore_plans_devices:
         await manager.lists.reload_file()
-    await manager.permissions.adopt(permissions)
+    manager.permissions.use(permissions, tried)
     await manager.core.commit()
     return {}

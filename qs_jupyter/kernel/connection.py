@@ -16,6 +16,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from traitlets import Bool
 
 from qs_jupyter.kernel.runtime import LONGEST_SOCKET_PATH, SOCKETS, WorkerFiles
+from qs_jupyter.setting_kinds import LAST_PORT
 from qs_jupyter.settings import Settings
 
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
@@ -157,7 +158,7 @@ def _earlier(
 
 def _fits(found: Any, port: int) -> bool:
     """Whether a port in a file is one at all, and the one that is asked for if any is."""
-    return type(found) is int and 0 < found < 65536 and port in (0, found)
+    return type(found) is int and 0 < found <= LAST_PORT and port in (0, found)
 
 
 def _address(ip: str) -> str:

@@ -63,21 +63,13 @@ class PermissionsKeeper:
 
         Raises
         ------
-        BadRequest
-            Something in the dictionary is wrong; everything stays as it was.
+        Refusal
+            Something in the dictionary is wrong, or a pattern in it takes too long; everything
+            stays as it was.
         """
         if data == self.data:
             return
-        await self.adopt(await asyncio.to_thread(parse, data))
-
-    async def adopt(self, permissions: Permissions) -> None:
-        """Try the permissions with the present names, then have them in force.
-
-        Raises
-        ------
-        Refusal
-            A pattern in them takes too long; everything stays as it was.
-        """
+        permissions = await asyncio.to_thread(parse, data)
         self.use(permissions, await self._lists.tried(permissions))
 
     def check_api(self, method: str, user_group: Any) -> None:

@@ -204,6 +204,22 @@ async def test_a_pattern_that_would_search_for_ever_is_refused(start: Start, kin
         await add(running, plan(1))
 
 
+async def test_a_reload_with_such_a_pattern_changes_the_lists_no_more_than_the_permissions(
+    start: Start, tmp_path: Path
+) -> None:
+    async with start() as running:
+        before = await ok(running, "plans_existing")
+        lists, path = tmp_path / LISTS, tmp_path / PERMISSIONS
+        lists.write_text(yaml.safe_dump({"existing_plans": {}, "existing_devices": {}}))
+        content = yaml.safe_load(path.read_text())
+        content["user_groups"]["primary"]["allowed_plans"] = [ENDLESS]
+        path.write_text(yaml.safe_dump(content))
+        words = await refused(running, "permissions_reload", restore_plans_devices=True)
+        assert "takes too long" in words
+        after = await ok(running, "plans_existing")
+        assert after["plans_existing"] == before["plans_existing"] != {}
+
+
 async def test_a_pattern_that_searches_a_client_s_name_for_ever_closes_only_itself(
     start: Start,
 ) -> None:
