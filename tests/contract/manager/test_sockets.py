@@ -26,6 +26,20 @@ async def context() -> AsyncIterator[zmq.asyncio.Context]:
     context.destroy(linger=0)
 
 
+@pytest.fixture
+async def packing() -> AsyncIterator[RunningManager]:
+    """A manager that speaks MessagePack."""
+    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
+        yield running
+
+
+def connected(context: zmq.asyncio.Context, running: RunningManager) -> zmq.asyncio.Socket:
+    """Return a socket that asks the manager."""
+    socket = context.socket(zmq.REQ)
+    socket.connect(running.application.control_address)
+    return socket
+
+
 async def exchange(socket: zmq.asyncio.Socket, *frames: bytes) -> Any:
     async with asyncio.timeout(LIMIT_S):
         await socket.send_multipart(frames)
@@ -54,8 +68,7 @@ async def test_a_client_reaches_the_manager(encoding: str) -> None:
 async def test_garbage_is_answered_and_costs_nobody_else(
     closed: RunningManager, context: zmq.asyncio.Context
 ) -> None:
-    socket = context.socket(zmq.REQ)
-    socket.connect(closed.application.control_address)
+    socket = connected(context, closed)
     for frames, text in (
         ((b"{",), "Failed to decode the request: JSON decode error: "),
         ((b"\xff\xfe",), "Failed to decode the request: JSON decode error: "),
@@ -70,15 +83,15 @@ async def test_garbage_is_answered_and_costs_nobody_else(
     assert status["manager_state"] == "idle"
 
 
-async def test_truncated_msgpack_is_named(context: zmq.asyncio.Context) -> None:
-    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
-        socket = context.socket(zmq.REQ)
-        socket.connect(running.application.control_address)
-        whole = msgpack.packb({"method": "status", "params": {}})
-        reply = msgpack.unpackb(await exchange(socket, whole[:-3]))
-        assert reply["msg"] == (
-            "Failed to decode the request: MSGPACK decode error: Unpack failed: incomplete input"
-        )
+async def test_truncated_msgpack_is_named(
+    packing: RunningManager, context: zmq.asyncio.Context
+) -> None:
+    socket = connected(context, packing)
+    whole = msgpack.packb({"method": "status", "params": {}})
+    reply = msgpack.unpackb(await exchange(socket, whole[:-3]))
+    assert reply["msg"] == (
+        "Failed to decode the request: MSGPACK decode error: Unpack failed: incomplete input"
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,58 +111,50 @@ async def test_truncated_msgpack_is_named(context: zmq.asyncio.Context) -> None:
     ],
 )
 async def test_wrong_msgpack_is_answered_and_costs_nobody_else(
-    context: zmq.asyncio.Context, frame: bytes, text: str
+    packing: RunningManager, context: zmq.asyncio.Context, frame: bytes, text: str
 ) -> None:
-    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
-        socket = context.socket(zmq.REQ)
-        socket.connect(running.application.control_address)
-        reply = msgpack.unpackb(await exchange(socket, frame))
-        assert reply["success"] is False
-        assert text in reply["msg"]
-        honest = msgpack.packb({"method": "queue_get", "params": None})
-        assert msgpack.unpackb(await exchange(socket, honest))["success"] is True
+    socket = connected(context, packing)
+    reply = msgpack.unpackb(await exchange(socket, frame))
+    assert reply["success"] is False
+    assert text in reply["msg"]
+    honest = msgpack.packb({"method": "queue_get", "params": None})
+    assert msgpack.unpackb(await exchange(socket, honest))["success"] is True
 
 
 async def test_an_item_with_bytes_in_it_is_refused_because_json_has_none(
-    context: zmq.asyncio.Context,
+    packing: RunningManager, context: zmq.asyncio.Context
 ) -> None:
-    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
-        socket = context.socket(zmq.REQ)
-        socket.connect(running.application.control_address)
-        item = plan(1, meta={"picture": b"\x89PNG"})
-        request = {"method": "queue_item_add", "params": {"item": item, **WHO}}
-        reply = msgpack.unpackb(await exchange(socket, msgpack.packb(request)))
-        assert reply["success"] is False
-        assert "can not be represented as JSON" in reply["msg"]
-        assert (await running.call("queue_get"))["items"] == []
+    socket = connected(context, packing)
+    item = plan(1, meta={"picture": b"\x89PNG"})
+    request = {"method": "queue_item_add", "params": {"item": item, **WHO}}
+    reply = msgpack.unpackb(await exchange(socket, msgpack.packb(request)))
+    assert reply["success"] is False
+    assert "can not be represented as JSON" in reply["msg"]
+    assert (await packing.call("queue_get"))["items"] == []
 
 
 async def test_an_item_that_no_reply_could_carry_is_refused_and_the_queue_stays_readable(
-    context: zmq.asyncio.Context,
+    packing: RunningManager, context: zmq.asyncio.Context
 ) -> None:
-    async with RunningManager(settings=quiet_settings(zmq_encoding="msgpack")) as running:
-        socket = context.socket(zmq.REQ)
-        socket.connect(running.application.control_address)
-        item = plan(1, meta={"text": "here it is"})
-        request = msgpack.packb({"method": "queue_item_add", "params": {"item": item, **WHO}})
-        # A list in a list in a list …, deeper than the library packs by itself.
-        deep = request.replace(msgpack.packb("here it is"), b"\x91" * 700 + b"\x90")
-        assert msgpack.unpackb(await exchange(socket, deep))["success"] is False
-        listed = msgpack.unpackb(await exchange(socket, msgpack.packb({"method": "queue_get"})))
-        assert listed["success"] is True
-        assert listed["items"] == []
+    socket = connected(context, packing)
+    item = plan(1, meta={"text": "here it is"})
+    request = msgpack.packb({"method": "queue_item_add", "params": {"item": item, **WHO}})
+    # A list in a list in a list …, deeper than the library packs by itself.
+    deep = request.replace(msgpack.packb("here it is"), b"\x91" * 700 + b"\x90")
+    assert msgpack.unpackb(await exchange(socket, deep))["success"] is False
+    listed = msgpack.unpackb(await exchange(socket, msgpack.packb({"method": "queue_get"})))
+    assert listed["success"] is True
+    assert listed["items"] == []
 
 
 async def test_a_client_that_leaves_before_its_reply_costs_nothing(
     closed: RunningManager, context: zmq.asyncio.Context
 ) -> None:
     for _ in range(100):
-        socket = context.socket(zmq.REQ)
-        socket.connect(closed.application.control_address)
+        socket = connected(context, closed)
         await socket.send(b'{"method": "queue_get"}')
         socket.close(linger=1000)
-    socket = context.socket(zmq.REQ)
-    socket.connect(closed.application.control_address)
+    socket = connected(context, closed)
     assert json.loads(await exchange(socket, b'{"method": "queue_get"}'))["success"] is True
 
 
@@ -161,8 +166,7 @@ async def test_connections_that_say_nothing_keep_nobody_out(
         for _ in range(200):
             _, writer = await asyncio.open_connection(host, int(port))
             stack.callback(writer.close)
-        socket = context.socket(zmq.REQ)
-        socket.connect(closed.application.control_address)
+        socket = connected(context, closed)
         assert json.loads(await exchange(socket, b'{"method": "queue_get"}'))["success"] is True
 
 
